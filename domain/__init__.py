@@ -1,0 +1,1 @@
+"""Says what things are: pure data, pure functions, errors and ids."""
