@@ -1,0 +1,1 @@
+"""Wassenger, the WhatsApp gateway, as its public facts describe it."""
