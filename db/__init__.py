@@ -1,0 +1,1 @@
+"""Keeps it: tables, engine, sessions, queries."""

@@ -1,0 +1,69 @@
+"""Answers already given to writes with an `Idempotency-Key`, and the claim on a key while one is worked on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, delete, func, or_
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.tables import IdempotentAnswer
+
+LEASE = timedelta(seconds=60)
+"""A claim that was not renewed for so long belongs to a process that died."""
+
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What is known of a key that somebody else claimed; `status` None while that request is being worked on."""
+
+    request_hash: str
+    status: int | None
+    body: dict[str, Any] | None
+
+
+async def claim(session: AsyncSession, tenant_id: UUID, key: str, request_hash: str) -> StoredAnswer | None:
+    """Takes the key for this request and returns None, or says what is known of it."""
+    fresh = insert(IdempotentAnswer).values(
+        tenant_id=tenant_id, key=key, request_hash=request_hash, created_at=func.now()
+    )
+    dead = and_(col(IdempotentAnswer.status).is_(None), col(IdempotentAnswer.created_at) < func.now() - LEASE)
+    expired = col(IdempotentAnswer.created_at) < func.now() - KEPT
+    taken = await session.execute(
+        fresh.on_conflict_do_update(
+            index_elements=["tenant_id", "key"],
+            set_={"request_hash": request_hash, "status": None, "body": None, "created_at": func.now()},
+            where=or_(dead, expired),
+        ).returning(col(IdempotentAnswer.key))
+    )
+    if taken.first() is not None:
+        return None
+    known = (await session.exec(select(IdempotentAnswer).where(col(IdempotentAnswer.key) == key))).one_or_none()
+    # None: the request that held the key failed and let it go in this very moment; the caller may try again at once.
+    return (
+        StoredAnswer(known.request_hash, known.status, known.body) if known else StoredAnswer(request_hash, None, None)
+    )
+
+
+async def renew(session: AsyncSession, key: str) -> None:
+    """Says that the request under this key is still being worked on."""
+    open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
+    await session.execute(update(IdempotentAnswer).where(open_claim).values(created_at=func.now()))
+
+
+async def keep(session: AsyncSession, key: str, status: int, body: dict[str, Any]) -> None:
+    """Notes the answer, so that every repeat gets it."""
+    await session.execute(
+        update(IdempotentAnswer).where(col(IdempotentAnswer.key) == key).values(status=status, body=body)
+    )
+
+
+async def let_go(session: AsyncSession, key: str) -> None:
+    """Frees the key of a request that failed, so that it can be tried again."""
+    open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
+    await session.execute(delete(IdempotentAnswer).where(open_claim))

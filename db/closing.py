@@ -1,0 +1,42 @@
+"""The end of an enrollment: at the window's last instant either the reply wins or the end does, never both."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.statuses import Outcome
+
+_LOCK = text("""
+    SELECT closed_at, replied_at FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR UPDATE
+""")
+_CLOSE = text("""
+    UPDATE enrollments SET outcome = CAST(:outcome AS varchar), closed_at = now(), held = false,
+           status = CASE WHEN status = 'pending' AND CAST(:outcome AS varchar) IN ('cancelled', 'opted_out')
+                         THEN CASE CAST(:outcome AS varchar) WHEN 'cancelled' THEN 'cancelled' ELSE 'suppressed' END ELSE status END
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
+""")
+_REPLY = text("""
+    SELECT id FROM interactions
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id AND counted
+    ORDER BY received_at LIMIT 1
+""")
+
+
+async def close_enrollment(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_id: UUID, outcome: Outcome
+) -> tuple[bool, UUID | None]:
+    """Closes and returns (True, None); or, if it was to end as "no reply" and a reply is on record, (False, its id).
+
+    Recording a reply takes the same lock: it commits before, and is found here, or comes after, and finds it closed.
+    """
+    named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "contact_id": contact_id}
+    row = (await session.execute(_LOCK, named)).one()
+    if row.closed_at is not None:
+        return True, None
+    if outcome == Outcome.NO_REPLY and row.replied_at is not None:
+        interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
+        return False, interaction_id
+    await session.execute(_CLOSE, {**named, "outcome": outcome.value})
+    return True, None

@@ -1,0 +1,89 @@
+"""The connection to PostgreSQL and the transactions that every unit of work runs in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import sqlalchemy.orm
+from sqlalchemy import text
+from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import Session
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+APPLICATION_ROLE = "relance_app"
+"""The role that the application acts as: it owns nothing, so row-level security binds it."""
+
+
+class _PlainSession(Session):
+    """SQLModel discourages `execute` in favour of `exec`, which raw SQL does not fit: SQLAlchemy's own, then."""
+
+    execute = sqlalchemy.orm.Session.execute
+
+
+class Transaction(AsyncSession):
+    """A session that takes models by `exec` and raw SQL by `execute`."""
+
+    sync_session_class = _PlainSession
+    execute = sqlalchemy_asyncio.AsyncSession.execute
+
+
+class Database:
+    """Hands out transactions. Each one is bound to a tenant, or to the one lookup that finds a tenant."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
+        """A database at a `postgresql+asyncpg://` address; connections are opened when first needed."""
+        engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"server_settings": {"role": APPLICATION_ROLE, "timezone": "UTC"}, "timeout": 5},
+        )
+        return cls(engine)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def tenant(self, tenant_id: UUID) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees one tenant's rows; it commits at its end and rolls back on an error."""
+        async with self._bound("relance.tenant", str(tenant_id)) as session:
+            yield session
+
+    @asynccontextmanager
+    async def by_api_key(self, key_hash: bytes) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees nothing but the API key with this hash."""
+        async with self._bound("relance.api_key", key_hash.hex()) as session:
+            yield session
+
+    @asynccontextmanager
+    async def by_channel(self, channel_id: UUID) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees nothing but the channel with this id: what a webhook address names."""
+        async with self._bound("relance.channel", str(channel_id)) as session:
+            yield session
+
+    @asynccontextmanager
+    async def every_tenant(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees the list of tenants and none of their rows: what a sweep starts from."""
+        async with self._bound("relance.scope", "tenants") as session:
+            yield session
+
+    async def ping(self) -> None:
+        """One round trip; raises what SQLAlchemy raises when the database is away."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def _bound(self, setting: str, value: str) -> AsyncIterator[AsyncSession]:
+        async with Transaction(self._engine, expire_on_commit=False) as session, session.begin():
+            # Local to the transaction, so that a pooled connection never carries a tenant to its next user.
+            await session.execute(
+                text("SELECT set_config(:setting, :value, true)"), {"setting": setting, "value": value}
+            )
+            yield session

@@ -1,0 +1,159 @@
+"""Takes contacts into a campaign: rows are copied into staging as they are read, then merged by a few statements."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.tables import Campaign, Import
+from domain.csv_rows import ContactRow, RowProblem
+
+ERRORS_SHOWN = 100
+
+_STAGING = (
+    "CREATE TEMP TABLE staged_rows (row_number integer, phone text, variables text) ON COMMIT DROP",
+    "CREATE TEMP TABLE staged_problems (row_number integer, field text, message text) ON COMMIT DROP",
+    """
+    CREATE TEMP TABLE staged_people (phone text PRIMARY KEY, row_number integer, variables jsonb, name text)
+    ON COMMIT DROP
+    """,
+)
+
+# One row per number: the first one. Of the others only what the ones before lack is taken over.
+_MERGE_DUPLICATES = (
+    """
+    INSERT INTO staged_people (phone, row_number, variables)
+    SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb FROM staged_rows ORDER BY phone, row_number
+    """,
+    """
+    WITH doubled AS (SELECT phone FROM staged_rows GROUP BY phone HAVING count(*) > 1),
+    merged AS (
+        SELECT phone, jsonb_object_agg(pair.key, pair.value ORDER BY row_number DESC) AS variables
+        FROM staged_rows JOIN doubled USING (phone) CROSS JOIN LATERAL jsonb_each(variables::jsonb) AS pair
+        GROUP BY phone
+    )
+    UPDATE staged_people p SET variables = merged.variables FROM merged WHERE merged.phone = p.phone
+    """,
+    """
+    UPDATE staged_people SET name = left(coalesce(
+        variables ->> 'name', variables ->> 'full_name',
+        nullif(concat_ws(' ', variables ->> 'first_name', variables ->> 'last_name'), '')), 200)
+    """,
+    "ANALYZE staged_people",
+)
+
+_CONTACTS = (
+    # In one order, so that two imports that meet do not wait for each other. Those that are there are not locked:
+    # a send to them must not wait for an import.
+    """
+    INSERT INTO contacts (id, tenant_id, phone, name)
+    SELECT gen_random_uuid(), :tenant_id, phone, name FROM staged_people ORDER BY phone
+    ON CONFLICT (tenant_id, phone) DO NOTHING
+    """,
+    """
+    WITH nameless AS (
+        SELECT c.id, p.name FROM contacts c JOIN staged_people p ON p.phone = c.phone
+        WHERE c.tenant_id = :tenant_id AND c.name IS NULL AND p.name IS NOT NULL ORDER BY c.phone FOR NO KEY UPDATE OF c
+    )
+    UPDATE contacts SET name = nameless.name FROM nameless WHERE contacts.id = nameless.id
+    """,
+)
+
+# `xmax = 0` tells a row that is new from one that was there. A row that would stay as it is, is not written at all.
+_ENROLLMENTS = text("""
+    WITH written AS (
+        INSERT INTO enrollments (tenant_id, campaign_id, contact_id, channel_id, variables)
+        SELECT :tenant_id, :campaign_id, c.id, :channel_id, p.variables
+        FROM staged_people p JOIN contacts c ON c.tenant_id = :tenant_id AND c.phone = p.phone ORDER BY p.row_number
+        ON CONFLICT (tenant_id, campaign_id, contact_id) DO UPDATE
+        SET variables = excluded.variables || enrollments.variables
+        WHERE excluded.variables || enrollments.variables <> enrollments.variables
+        RETURNING xmax
+    )
+    SELECT count(*) FILTER (WHERE xmax = 0) FROM written
+""")
+
+_PROBLEMS = text("""
+    INSERT INTO import_problems (tenant_id, import_id, row, field, message)
+    SELECT :tenant_id, :import_id, row_number, field, message FROM staged_problems ORDER BY row_number
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of an upload: every valid row is either added or a duplicate; `problems` are the first ones."""
+
+    import_id: UUID
+    added: int
+    duplicates: int
+    invalid: int
+    problems: Sequence[RowProblem]
+
+
+class Staging:
+    """The rows of one upload on their way into a campaign, in the transaction of `session`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._valid = 0
+        self._invalid = 0
+        self._problems: list[RowProblem] = []
+
+    async def fill(self, chunks: AsyncIterator[Sequence[ContactRow | RowProblem]]) -> None:
+        """Copies the rows; memory holds one chunk at a time."""
+        for statement in _STAGING:
+            await self._session.execute(text(statement))
+        connection = await _driver(self._session)
+        async for chunk in chunks:
+            rows = [row for row in chunk if isinstance(row, ContactRow)]
+            problems = [row for row in chunk if isinstance(row, RowProblem)]
+            await connection.copy_records_to_table(
+                "staged_rows", records=[(row.row, row.phone, json.dumps(row.variables)) for row in rows]
+            )
+            await connection.copy_records_to_table(
+                "staged_problems", records=[(row.row, row.field or "", row.message) for row in problems]
+            )
+            self._valid += len(rows)
+            self._invalid += len(problems)
+            self._problems += problems[: ERRORS_SHOWN - len(self._problems)]
+
+    async def make_contacts(self, tenant_id: UUID) -> None:
+        """Merges the rows into one per number and makes the contacts that are not there yet."""
+        for statement in _MERGE_DUPLICATES:
+            await self._session.execute(text(statement))
+        for statement in _CONTACTS:
+            await self._session.execute(text(statement), {"tenant_id": tenant_id})
+
+    async def enroll(self, campaign: Campaign, import_id: UUID) -> ImportResult:
+        """Takes the contacts into the campaign, whose row must be locked, and notes the upload."""
+        target = {"tenant_id": campaign.tenant_id, "campaign_id": campaign.id, "channel_id": campaign.channel_id}
+        added: int = (await self._session.execute(_ENROLLMENTS, target)).scalar_one()
+        result = ImportResult(import_id, added, self._valid - added, self._invalid, self._problems)
+        await self._note(campaign, result)
+        return result
+
+    async def _note(self, campaign: Campaign, result: ImportResult) -> None:
+        self._session.add(
+            Import(
+                id=result.import_id,
+                tenant_id=campaign.tenant_id,
+                campaign_id=campaign.id,
+                added=result.added,
+                duplicates=result.duplicates,
+                invalid=result.invalid,
+            )
+        )
+        await self._session.flush()
+        await self._session.execute(_PROBLEMS, {"tenant_id": campaign.tenant_id, "import_id": result.import_id})
+
+
+async def _driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
+    """asyncpg's own connection, within the session's transaction: SQLAlchemy knows no COPY."""
+    raw = await (await session.connection()).get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine is made for asyncpg and nothing else
+    return driver

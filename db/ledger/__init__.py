@@ -1,0 +1,1 @@
+"""The ledger: every send's claim, gate and record, each in one transaction."""

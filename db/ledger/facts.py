@@ -1,0 +1,154 @@
+"""What the gate looks at, read under locks so that it still holds when the claim commits."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.breaker import ChannelBreaker, HoldUntil, Probe
+from domain.campaigns import PROBE_WANTED
+from domain.deliveries import DeliveryRequest
+from domain.gate import CampaignFacts, ChannelFacts, GateFacts
+from domain.statuses import CampaignStatus, ChannelStatus, DeliveryKind
+from domain.window import SendWindow, next_opening
+
+HALF_OPEN_RECHECK = timedelta(seconds=5)
+"""While a probe is out the others ask again after this at the latest: its lease is far longer than it usually takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The gate's facts, and what the sender needs besides them."""
+
+    gate: GateFacts
+    phone: str
+    platform: str
+    credentials: bytes
+    rate_per_second: float
+    unknown_policy: str
+    next_slot_at: datetime | None
+    breaker_probe: ChannelBreaker | None
+    is_probe: bool
+    template: str | None
+    variables: dict[str, str]
+    usage_day: datetime | None
+
+
+# The order of locks is contact, campaign, enrollment, channel: everyone who writes them takes them in this order.
+_LOCK_CONTACT = text("""
+    SELECT c.phone, (SELECT probe FROM campaigns WHERE tenant_id = c.tenant_id AND id = :campaign_id) AS probe
+    FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = :contact_id FOR SHARE OF c
+""")
+_LOCK_CAMPAIGN = """
+    SELECT status, probe, message_1, message_2 FROM campaigns
+    WHERE tenant_id = :tenant_id AND id = :campaign_id FOR {lock}
+"""
+_SHARED = text(_LOCK_CAMPAIGN.format(lock="SHARE"))
+_EXCLUSIVE = text(_LOCK_CAMPAIGN.format(lock="NO KEY UPDATE"))
+_LOCK_ENROLLMENT = text("""
+    SELECT variables, closed_at FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR NO KEY UPDATE
+""")
+# Reading suppressions in the statement that may wait for the channel's lock is sound: the contact is locked already.
+_LOCK_CHANNEL = text("""
+    SELECT ch.status, ch.platform, ch.credentials, ch.rate_per_second, ch.daily_quota, ch.send_window,
+           ch.unknown_policy, ch.ai_enabled, ch.next_slot_at, ch.throttled_until, ch.breaker, clock_timestamp() AS now,
+           (SELECT time_zone FROM tenants WHERE id = ch.tenant_id) AS time_zone,
+           (SELECT credits FROM tenants WHERE id = ch.tenant_id) AS credits,
+           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = :phone) AS suppressed
+    FROM channels ch WHERE ch.tenant_id = :tenant_id AND ch.id = :channel_id FOR NO KEY UPDATE OF ch
+""")
+_USED = text("""
+    SELECT used FROM channel_usage
+    WHERE tenant_id = :tenant_id AND channel_id = :channel_id AND action = 'message' AND day = :day
+""")
+
+
+async def read_facts(session: AsyncSession, request: DeliveryRequest) -> Facts:
+    """Locks and reads all that decides about a send."""
+    ids = request.model_dump(include={"tenant_id", "channel_id", "contact_id", "campaign_id"})
+    contact = (await session.execute(_LOCK_CONTACT, ids)).one()
+    campaign, enrollment = None, None
+    if request.campaign_id is not None:
+        campaign = (await session.execute(_SHARED if contact.probe is None else _EXCLUSIVE, ids)).one()
+        enrollment = (await session.execute(_LOCK_ENROLLMENT, ids)).one()
+    channel = (await session.execute(_LOCK_CHANNEL, {**ids, "phone": contact.phone})).one()
+    day_start, day_end = _day(channel.now, channel.time_zone)
+    used = await _used_today(session, ids, channel, day_start)
+    passage = ChannelBreaker.model_validate(channel.breaker).may_pass(channel.now)
+    breaker_until = _breaker_until(passage.until, channel) if isinstance(passage, HoldUntil) else None
+    key = request.idempotency_key
+    return Facts(
+        gate=GateFacts(
+            now=channel.now,
+            kind=request.kind,
+            suppressed=channel.suppressed,
+            channel=_channel_facts(channel, used, day_end, breaker_until),
+            campaign=None if campaign is None or enrollment is None else _campaign_facts(campaign, enrollment, key),
+            credits_left=channel.credits,
+        ),
+        phone=contact.phone,
+        platform=channel.platform,
+        credentials=channel.credentials,
+        rate_per_second=channel.rate_per_second,
+        unknown_policy=channel.unknown_policy,
+        next_slot_at=channel.next_slot_at,
+        breaker_probe=passage.claimed if isinstance(passage, Probe) else None,
+        is_probe=campaign is not None and campaign.probe in (PROBE_WANTED, key),
+        template=_template(request.kind, campaign),
+        variables={} if enrollment is None else enrollment.variables,
+        usage_day=day_start if channel.daily_quota is not None else None,
+    )
+
+
+async def _used_today(session: AsyncSession, ids: dict[str, Any], channel: Row[Any], day: datetime) -> int:
+    if channel.daily_quota is None:
+        return 0
+    used = (await session.execute(_USED, {**ids, "day": day.date()})).scalar_one_or_none()
+    return int(used or 0)
+
+
+def _channel_facts(channel: Row[Any], used: int, day_end: datetime, breaker_until: datetime | None) -> ChannelFacts:
+    window = SendWindow.model_validate(channel.send_window) if channel.send_window else None
+    return ChannelFacts(
+        status=ChannelStatus(channel.status),
+        throttled_until=channel.throttled_until,
+        breaker_until=breaker_until,
+        quota=channel.daily_quota,
+        used_today=used,
+        quota_resets_at=day_end,
+        window_opens_at=None if window is None else next_opening(channel.now, window),
+        ai_enabled=channel.ai_enabled,
+        next_slot_at=channel.next_slot_at,
+    )
+
+
+def _campaign_facts(campaign: Row[Any], enrollment: Row[Any], key: str) -> CampaignFacts:
+    return CampaignFacts(
+        status=CampaignStatus(campaign.status),
+        probing=campaign.probe not in (None, PROBE_WANTED, key),
+        enrollment_closed=enrollment.closed_at is not None,
+    )
+
+
+def _breaker_until(until: datetime, channel: Row[Any]) -> datetime:
+    half_open = channel.breaker.get("state") == "half_open"
+    soon: datetime = channel.now + HALF_OPEN_RECHECK
+    return min(until, soon) if half_open else until
+
+
+def _template(kind: DeliveryKind, campaign: Row[Any] | None) -> str | None:
+    if campaign is None:
+        return None
+    template: str = campaign.message_1 if kind == DeliveryKind.MESSAGE_1 else campaign.message_2
+    return template
+
+
+def _day(now: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    """The bounds of the present day in the tenant's zone; a day with a change of clocks has its own length."""
+    zone = ZoneInfo(time_zone)
+    start = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return start, (start + timedelta(days=1)).astimezone(ZoneInfo("UTC"))

@@ -1,0 +1,75 @@
+"""Opt-outs: who must not be written to, and what that ends at once."""
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.ledger.refuse import refuse_held_to
+from domain import ids
+from domain.signals import Signal, SignalName, StopRequest
+
+# The contact's row is written first: a send that holds it has committed its claim before, one that comes after sees
+# the suppression (db/ledger/facts.py locks the contact before it reads).
+_TOUCH_CONTACTS = text("""
+    UPDATE contacts SET opt_changed_at = now() WHERE tenant_id = :tenant_id AND phone = ANY(:phones)
+""")
+_SUPPRESS = text("""
+    INSERT INTO suppressions (id, tenant_id, phone, source, note)
+    SELECT gen_random_uuid(), :tenant_id, phone, :source, :note FROM unnest(CAST(:phones AS varchar[])) AS phone
+    ON CONFLICT (tenant_id, phone) DO NOTHING
+""")
+_END = text("""
+    UPDATE enrollments e SET
+        status = CASE WHEN e.status = 'pending' THEN 'suppressed' ELSE e.status END,
+        held = false,
+        outcome = CASE WHEN e.status = 'pending' THEN 'suppressed' ELSE 'opted_out' END,
+        message_2_status = CASE WHEN e.message_2_status = 'pending' THEN 'suppressed' ELSE e.message_2_status END,
+        reason = :reason, closed_at = now()
+    FROM contacts c
+    WHERE c.tenant_id = e.tenant_id AND c.id = e.contact_id AND e.tenant_id = :tenant_id
+      AND c.phone = ANY(:phones) AND e.closed_at IS NULL
+      AND e.status NOT IN ('sending', 'unknown') AND e.message_2_status IS DISTINCT FROM 'sending'
+    RETURNING e.campaign_id, e.contact_id, e.launched_at IS NOT NULL AS launched
+""")
+_IN_FLIGHT = text("""
+    SELECT e.campaign_id, e.contact_id
+    FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+    WHERE e.tenant_id = :tenant_id AND c.phone = ANY(:phones) AND e.closed_at IS NULL
+""")
+
+REASON = "The person asked not to be written to."
+
+
+async def suppress(
+    session: AsyncSession, tenant_id: UUID, phones: list[str], source: str, note: str | None = None
+) -> list[Signal]:
+    """Puts phones (E.164) on the suppression list and ends what was planned for them; tells their workflows.
+
+    A message whose call is under way is not taken back; its enrollment ends as soon as the call is settled.
+    """
+    phones = sorted(set(phones))
+    named = {"tenant_id": tenant_id, "phones": phones}
+    await session.execute(_TOUCH_CONTACTS, named)
+    await session.execute(_SUPPRESS, {**named, "source": source, "note": note})
+    ended = (await session.execute(_END, {**named, "reason": REASON})).all()
+    in_flight = (await session.execute(_IN_FLIGHT, named)).all()
+    await refuse_held_to(session, tenant_id, phones, REASON)
+    return [
+        Signal(
+            workflow_id=ids.enrollment_workflow_id(row.campaign_id, row.contact_id),
+            name=SignalName.STOP,
+            stop=StopRequest(reason="opted_out"),
+        )
+        for row in [*(row for row in ended if row.launched), *in_flight]
+    ]
+
+
+async def unsuppress(session: AsyncSession, tenant_id: UUID, phones: list[str]) -> int:
+    """Takes phones off the list and returns how many were on it. What was ended stays ended."""
+    named = {"tenant_id": tenant_id, "phones": sorted(set(phones))}
+    await session.execute(_TOUCH_CONTACTS, named)
+    gone = await session.execute(
+        text("DELETE FROM suppressions WHERE tenant_id = :tenant_id AND phone = ANY(:phones) RETURNING id"), named
+    )
+    return len(gone.all())

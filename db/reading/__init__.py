@@ -1,0 +1,1 @@
+"""What pages and listings read: queries that change nothing."""

@@ -1,0 +1,88 @@
+"""What is shown of a campaign's contacts, and of the rows of an upload that were not taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.tables import Contact, Enrollment, Import, ImportProblem
+from domain.statuses import OUT, MessageStatus, Outcome
+
+
+class EnrollmentFilter(StrEnum):
+    """The contacts that a campaign counts under one name: the states of Message 1 and what followed it."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    HELD = "held"
+    REPLIED = "replied"
+    MESSAGE_2_SENT = "message_2_sent"
+    NO_REPLY = "no_reply"
+    OPTED_OUT = "opted_out"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentView:
+    """A contact in a campaign."""
+
+    enrollment: Enrollment
+    phone: str
+    name: str | None
+
+
+async def list_enrollments(
+    session: AsyncSession, campaign_id: UUID, *, status: EnrollmentFilter | None = None, after: int | None, limit: int
+) -> list[EnrollmentView]:
+    """A campaign's contacts in the order in which they were imported, from behind position `after`."""
+    query = (
+        select(Enrollment, Contact.phone, Contact.name)
+        .join(Contact, col(Contact.id) == Enrollment.contact_id)
+        .where(col(Enrollment.campaign_id) == campaign_id)
+        .order_by(col(Enrollment.position))
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(_condition(status))
+    if after is not None:
+        query = query.where(col(Enrollment.position) > after)
+    return [EnrollmentView(*row) for row in await session.exec(query)]
+
+
+def _condition(status: EnrollmentFilter) -> ColumnElement[bool]:
+    """The same conditions that the campaign's counts are made with."""
+    beside: dict[EnrollmentFilter, ColumnElement[bool]] = {
+        EnrollmentFilter.HELD: col(Enrollment.held) & (col(Enrollment.status) == MessageStatus.PENDING),
+        EnrollmentFilter.REPLIED: col(Enrollment.replied_at).is_not(None),
+        EnrollmentFilter.MESSAGE_2_SENT: col(Enrollment.message_2_status).in_(sorted(OUT)),
+        EnrollmentFilter.NO_REPLY: col(Enrollment.outcome) == Outcome.NO_REPLY,
+        EnrollmentFilter.OPTED_OUT: col(Enrollment.outcome) == Outcome.OPTED_OUT,
+    }
+    return beside.get(status, col(Enrollment.status) == status.value)
+
+
+async def find_import(session: AsyncSession, campaign_id: UUID, import_id: UUID) -> Import | None:
+    """One upload to the campaign, or None when it has had no such upload."""
+    query = select(Import).where(col(Import.id) == import_id, col(Import.campaign_id) == campaign_id)
+    return (await session.exec(query)).one_or_none()
+
+
+async def import_problems(session: AsyncSession, import_id: UUID, *, after: int, limit: int) -> Sequence[ImportProblem]:
+    """Rows of an upload that were not taken, in the file's order, from behind problem `after`."""
+    query = (
+        select(ImportProblem)
+        .where(col(ImportProblem.import_id) == import_id, col(ImportProblem.id) > after)
+        .order_by(col(ImportProblem.id))
+        .limit(limit)
+    )
+    return (await session.exec(query)).all()

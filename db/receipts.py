@@ -1,0 +1,89 @@
+"""Delivery receipts: how far a platform says that a message came."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import col, or_, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.ledger import enrollments, record
+from db.ledger.log import log
+from db.ledger.resolve import release, workflow_of
+from db.tables import Delivery, Message
+from domain.inbound import ReceiptFact
+from domain.receipts import advance
+from domain.signals import Signal, SignalName, StopRequest
+from domain.statuses import DeliveryKind, DeliveryStatus, MessageStatus
+
+
+async def apply_receipt(
+    session: AsyncSession, tenant_id: UUID, channel_id: UUID, receipt: ReceiptFact, at: datetime
+) -> list[Signal] | None:
+    """Moves the message that a receipt names, never backwards; None when no message of ours is known by its ids."""
+    delivery = await _find(session, tenant_id, channel_id, receipt)
+    if delivery is None:
+        return None
+    signals = await _learn(session, delivery, receipt, at)
+    if delivery.status != DeliveryStatus.SENT:
+        return signals
+    await _advance_message(session, delivery, receipt)
+    moved = await enrollments.advance_message(session, delivery, receipt.status, receipt.reason)
+    if moved is not None:
+        log(session, delivery, moved, receipt.reason, receipt.occurred_at or at)
+    if moved == MessageStatus.FAILED and delivery.kind == DeliveryKind.MESSAGE_1:
+        signals += await _end(session, delivery, at)
+    return signals
+
+
+async def _find(session: AsyncSession, tenant_id: UUID, channel_id: UUID, receipt: ReceiptFact) -> Delivery | None:
+    named = [
+        column == value
+        for column, value in (
+            (col(Delivery.provider_message_id), receipt.provider_message_id),
+            (col(Delivery.wa_id), receipt.wa_id),
+            (col(Delivery.wa_id), receipt.provider_message_id),
+            (col(Delivery.idempotency_key), receipt.reference),
+        )
+        if value
+    ]
+    if not named:
+        return None
+    found = select(Delivery).where(
+        col(Delivery.tenant_id) == tenant_id, col(Delivery.channel_id) == channel_id, or_(*named)
+    )
+    return (await session.exec(found.limit(1).with_for_update())).first()
+
+
+async def _learn(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact, at: datetime) -> list[Signal]:
+    """A receipt may bring the ids, and it proves that the platform has the message."""
+    delivery.wa_id = delivery.wa_id or receipt.wa_id
+    was = delivery.status
+    if was in (DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN) and receipt.status != "failed":
+        await record.sent(session, delivery, None, None, receipt.occurred_at or at)
+        return release(delivery) if was == DeliveryStatus.UNKNOWN else []
+    await session.flush()
+    return []
+
+
+async def _advance_message(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact) -> None:
+    of_delivery = (col(Message.tenant_id) == delivery.tenant_id) & (col(Message.delivery_id) == delivery.id)
+    current = (await session.exec(select(Message.status).where(of_delivery).with_for_update())).one_or_none()
+    if current is not None and (moved := advance(current, receipt.status)) != current:
+        await session.execute(update(Message).where(of_delivery).values(status=moved))
+
+
+async def _end(session: AsyncSession, delivery: Delivery, at: datetime) -> list[Signal]:
+    """A Message 1 that failed after it was sent waits for no reply; "retry failed" may take it up."""
+    ended = await session.execute(
+        text("""
+            UPDATE enrollments SET outcome = 'failed', closed_at = :at
+            WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
+              AND closed_at IS NULL AND replied_at IS NULL RETURNING contact_id
+        """),
+        {"at": at, **delivery.model_dump(include={"tenant_id", "campaign_id", "contact_id"})},
+    )
+    if ended.first() is None:
+        return []
+    stop = StopRequest(reason="failed")
+    return [Signal(workflow_id=workflow_of(delivery), name=SignalName.STOP, stop=stop)]

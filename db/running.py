@@ -1,0 +1,175 @@
+"""A campaign as its workflow sees it: its plan, its state, its stock and who is next in line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from db.ledger.refuse import refuse_held_of_campaign
+from domain.gate import REASON_TEXT, Reason
+from domain.statuses import CampaignStatus
+
+_PLAN = text("""
+    SELECT c.status, c.channel_id, c.reply_window_seconds, c.pacing, c.delay_seconds, c.start_at, ch.rate_per_second
+    FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id
+    WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
+""")
+_MARK = text("""
+    UPDATE campaigns SET status = :status, paused_reason = :reason, probe = :probe,
+           delay_seconds = coalesce(:delay_seconds, delay_seconds), pacing = coalesce(CAST(:pacing AS jsonb), pacing),
+           error_rate = coalesce(:error_rate, error_rate),
+           started_at = CASE WHEN :status = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
+           ended_at = CASE WHEN :status IN ('completed', 'cancelled') THEN now() END
+    WHERE tenant_id = :tenant_id AND id = :campaign_id AND (status <> 'cancelled' OR :status = 'cancelled')
+    RETURNING status
+""")
+# Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them.
+_CANCEL = text("""
+    WITH stopped AS (
+        UPDATE enrollments SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
+               message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
+               held = false, outcome = 'cancelled', closed_at = now(), reason = :reason
+        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
+          AND status NOT IN ('sending', 'unknown') AND message_2_status IS DISTINCT FROM 'sending'
+        RETURNING 1
+    ) SELECT count(*) FROM stopped
+""")
+_REQUEUE = text("""
+    WITH requeued AS (
+        UPDATE enrollments SET status = 'pending', generation = generation + 1, launched_at = NULL, closed_at = NULL,
+               outcome = NULL, reason = NULL, held = false, message_1_at = NULL, reply_deadline = NULL
+        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'failed' AND closed_at IS NOT NULL
+          AND replied_at IS NULL
+        RETURNING 1
+    ) SELECT count(*) FROM requeued
+""")
+_REOPEN = text("""
+    UPDATE campaigns SET status = 'running', ended_at = NULL
+    WHERE tenant_id = :tenant_id AND id = :campaign_id AND status = 'completed'
+""")
+_NEXT = text("""
+    SELECT contact_id, generation FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'pending' AND launched_at IS NULL
+    ORDER BY position LIMIT :limit
+""")
+_LAUNCHED = text("""
+    UPDATE enrollments SET launched_at = now()
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = ANY(:contact_ids)
+""")
+_IN_FLIGHT = text("""
+    SELECT count(*) FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
+      AND status IN ('pending', 'sending')
+""")
+_STOCK = text("""
+    SELECT e.in_flight, e.open, e.last_deadline, s.attempted, s.errored, c.probe, ch.rate_per_second, now() AS taken_at
+    FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id,
+         LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
+                         count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending'))
+                         AS in_flight
+                  FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
+         LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
+                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1' AND first_asked_at >= :since
+                    AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s
+    WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
+""")
+_OPEN_CONTACTS = text("""
+    SELECT position, contact_id FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND position > :after
+      AND launched_at IS NOT NULL AND (closed_at IS NULL OR outcome = 'cancelled')
+    ORDER BY position LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A contact whose turn it is."""
+
+    contact_id: UUID
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is to be written of a campaign; None leaves a figure as it is. `pacing` is JSON."""
+
+    status: CampaignStatus
+    reason: str | None = None
+    probe: str | None = None
+    delay_seconds: float | None = None
+    pacing: str | None = None
+    error_rate: float | None = None
+
+
+def _named(tenant_id: UUID, campaign_id: UUID) -> dict[str, Any]:
+    return {"tenant_id": tenant_id, "campaign_id": campaign_id}
+
+
+async def read_plan(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> Row[Any]:
+    """The plan's columns."""
+    return (await session.execute(_PLAN, _named(tenant_id, campaign_id))).one()
+
+
+async def write_state(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State
+) -> tuple[CampaignStatus, int]:
+    """Writes the state; returns the one in force and how many contacts a cancel stopped. Cancelled is for ever."""
+    named = _named(tenant_id, campaign_id)
+    values = {
+        **named,
+        "status": state.status.value,
+        "reason": state.reason,
+        "probe": state.probe,
+        "delay_seconds": state.delay_seconds,
+        "pacing": state.pacing,
+        "error_rate": state.error_rate,
+    }
+    written = (await session.execute(_MARK, values)).scalar_one_or_none()
+    if written is None:
+        return CampaignStatus.CANCELLED, 0
+    if state.status != CampaignStatus.CANCELLED:
+        return CampaignStatus(written), 0
+    reason = REASON_TEXT[Reason.CAMPAIGN_CANCELLED]
+    stopped = int((await session.execute(_CANCEL, {**named, "reason": reason})).scalar_one())
+    await refuse_held_of_campaign(session, tenant_id, campaign_id, reason)
+    return CampaignStatus.CANCELLED, stopped
+
+
+async def requeue_failed(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:
+    """Puts contacts whose Message 1 failed back in line and returns how many; each gets a new idempotency key."""
+    named = _named(tenant_id, campaign_id)
+    requeued = int((await session.execute(_REQUEUE, named)).scalar_one())
+    await session.execute(_REOPEN, named)
+    return requeued
+
+
+async def next_to_launch(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, limit: int) -> list[Next]:
+    """The next contacts in line, in the order in which they were imported."""
+    rows = await session.execute(_NEXT, {**_named(tenant_id, campaign_id), "limit": limit})
+    return [Next(row.contact_id, row.generation) for row in rows]
+
+
+async def mark_launched(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_ids: list[UUID]) -> None:
+    """Notes that these contacts' workflows run."""
+    await session.execute(_LAUNCHED, {**_named(tenant_id, campaign_id), "contact_ids": contact_ids})
+
+
+async def count_in_flight(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:
+    """How many launched contacts have not had Message 1 yet."""
+    return int((await session.execute(_IN_FLIGHT, _named(tenant_id, campaign_id))).scalar_one())
+
+
+async def take_stock(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, since: datetime) -> Row[Any]:
+    """The columns of a stock; the error sample is of messages asked of the platform since then."""
+    return (await session.execute(_STOCK, {**_named(tenant_id, campaign_id), "since": since})).one()
+
+
+async def open_contacts(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, after: int, limit: int
+) -> list[tuple[int, UUID]]:
+    """A page (position, contact id) of the contacts that were launched, in order, for telling them to stop."""
+    rows = await session.execute(_OPEN_CONTACTS, {**_named(tenant_id, campaign_id), "after": after, "limit": limit})
+    return [(row.position, row.contact_id) for row in rows]

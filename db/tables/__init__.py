@@ -1,0 +1,27 @@
+"""The tables, by noun; importing this package makes the whole schema known."""
+
+from db.tables.campaigns import Campaign, Enrollment, Import, ImportProblem
+from db.tables.channels import Channel, ChannelUsage
+from db.tables.contacts import Contact, Interaction, Message, Suppression
+from db.tables.deliveries import ActionLogLine, Delivery
+from db.tables.inbound import InboundEvent
+from db.tables.tenants import ApiKey, IdempotentAnswer, Tenant
+
+__all__ = [
+    "ActionLogLine",
+    "ApiKey",
+    "Campaign",
+    "Channel",
+    "ChannelUsage",
+    "Contact",
+    "Delivery",
+    "Enrollment",
+    "IdempotentAnswer",
+    "Import",
+    "ImportProblem",
+    "InboundEvent",
+    "Interaction",
+    "Message",
+    "Suppression",
+    "Tenant",
+]
