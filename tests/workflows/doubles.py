@@ -1,0 +1,192 @@
+"""Working doubles of the workflows' ports, kept in memory and told what to answer."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from temporalio import activity
+
+from domain.campaigns import CampaignRef
+from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
+from domain.pacing import Pacing
+from domain.statuses import CampaignStatus, DeliveryKind
+from workflows.ports import (
+    CampaignPlan,
+    Campaigns,
+    CloseRequest,
+    CloseResult,
+    Count,
+    Deliveries,
+    Enrollments,
+    Holds,
+    Inbound,
+    LaunchRequest,
+    LaunchResult,
+    MarkRequest,
+    MarkResult,
+    ReleaseRequest,
+    Stock,
+    StockRequest,
+    SweepRequest,
+)
+
+Answer = Callable[[DeliveryRequest], Receipt]
+
+
+def sent(request: DeliveryRequest, window: timedelta = timedelta(hours=24)) -> Receipt:
+    """A receipt for a message that went out when the workflow asked."""
+    at = request.scheduled_at or datetime.now(UTC)
+    return Receipt(delivery_id=uuid4(), outcome=ReceiptOutcome.SENT, sent_at=at, reply_deadline=at + window)
+
+
+def held(until: datetime | None = None, reason: str = "held") -> Receipt:
+    """A receipt for a message that may not go out yet."""
+    return Receipt(delivery_id=uuid4(), outcome=ReceiptOutcome.HELD, reason=reason, hold_until=until)
+
+
+def ended(outcome: ReceiptOutcome, reason: str = "because") -> Receipt:
+    """A receipt for a message that is not out."""
+    return Receipt(delivery_id=uuid4(), outcome=outcome, reason=reason)
+
+
+class RememberedDeliveries(Deliveries):
+    """Sends by remembering; `answers` are given in turn, the last for ever; keys are sent once."""
+
+    def __init__(self, *answers: Receipt | Answer) -> None:
+        self.answers = list(answers) or [sent]
+        self.asked: list[DeliveryRequest] = []
+        self.out: list[str] = []
+
+    @activity.defn(name="deliveries.send")
+    async def send(self, request: DeliveryRequest) -> Receipt:
+        """The next answer."""
+        self.asked.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        receipt = answer if isinstance(answer, Receipt) else answer(request)
+        if receipt.outcome == ReceiptOutcome.SENT and request.idempotency_key not in self.out:
+            self.out.append(request.idempotency_key)
+        return receipt
+
+    def kinds(self) -> list[DeliveryKind]:
+        """What was asked for, in order."""
+        return [request.kind for request in self.asked]
+
+
+class RememberedEnrollments(Enrollments):
+    """Closes by remembering; `recorded_reply` is a reply that the database has and nobody signalled."""
+
+    def __init__(self, recorded_reply: UUID | None = None) -> None:
+        self.recorded_reply = recorded_reply
+        self.closed: list[str] = []
+
+    @activity.defn(name="enrollments.close")
+    async def close(self, request: CloseRequest) -> CloseResult:
+        """Closes, unless a reply is on record."""
+        if request.outcome == "no_reply" and self.recorded_reply is not None:
+            return CloseResult(closed=False, interaction_id=self.recorded_reply)
+        self.closed.append(request.outcome)
+        return CloseResult(closed=True)
+
+
+class RememberedCampaigns(Campaigns):
+    """A campaign of so many contacts; each launched one is out at once, `errored` of each batch with an error."""
+
+    def __init__(self, contacts: int, pacing: Pacing, *, errored: int = 0, start_at: datetime | None = None) -> None:
+        self.waiting = contacts
+        self.pacing = pacing
+        self.errored = errored
+        self.start_at = start_at
+        self.launches: list[LaunchRequest] = []
+        self.marks: list[MarkRequest] = []
+        self.probe: str | None = None
+        self.failed = 0
+        self.stopped = 0
+        self.sample = 0
+
+    @activity.defn(name="campaigns.plan")
+    async def plan(self, campaign: CampaignRef) -> CampaignPlan:
+        """The plan as it was given."""
+        status = CampaignStatus.COMPLETED if campaign.reopen else CampaignStatus.RUNNING
+        return CampaignPlan(
+            status=CampaignStatus.SCHEDULED if self.start_at else status,
+            channel_id=uuid4(),
+            rate_per_second=100,
+            reply_window_seconds=60,
+            pacing=self.pacing,
+            delay_seconds=self.pacing.delay_seconds,
+            start_at=self.start_at,
+        )
+
+    @activity.defn(name="campaigns.launch")
+    async def launch(self, request: LaunchRequest) -> LaunchResult:
+        """Takes the next contacts out of the line."""
+        started = min(request.size, self.waiting)
+        self.waiting -= started
+        self.sample += started
+        self.launches.append(request)
+        return LaunchResult(started=started, exhausted=self.waiting == 0)
+
+    @activity.defn(name="campaigns.take_stock")
+    async def take_stock(self, request: StockRequest) -> Stock:
+        """All that was launched since the last sample that was judged."""
+        attempted, self.sample = self.sample, 0
+        return Stock(
+            taken_at=datetime.now(UTC),
+            in_flight=0,
+            attempted=attempted,
+            errored=min(self.errored, attempted),
+            open=self.waiting,
+            rate_per_second=100,
+            probe=self.probe,
+        )
+
+    @activity.defn(name="campaigns.mark")
+    async def mark(self, request: MarkRequest) -> MarkResult:
+        """Remembers the state."""
+        self.marks.append(request)
+        return MarkResult(status=request.status, affected=self.waiting if request.status == "cancelled" else 0)
+
+    @activity.defn(name="campaigns.requeue_failed")
+    async def requeue_failed(self, campaign: CampaignRef) -> Count:
+        """Puts the failed ones back."""
+        count, self.failed = self.failed, 0
+        self.waiting += count
+        return Count(count=count)
+
+    @activity.defn(name="campaigns.stop_open")
+    async def stop_open(self, campaign: CampaignRef) -> Count:
+        """Remembers that it was asked."""
+        self.stopped += 1
+        return Count(count=0)
+
+    def statuses(self) -> list[tuple[Any, str | None]]:
+        """States and reasons in the order in which they were written."""
+        return [(mark.status, mark.reason) for mark in self.marks]
+
+
+class RememberedHolds(Holds):
+    """Remembers releases; answers that so many were held."""
+
+    def __init__(self, held_now: int = 0) -> None:
+        self.held_now = held_now
+        self.asked: list[ReleaseRequest] = []
+
+    @activity.defn(name="holds.release")
+    async def release(self, request: ReleaseRequest) -> Count:
+        """As many as were held, at most the limit."""
+        self.asked.append(request)
+        return Count(count=self.held_now if request.limit is None else min(request.limit, self.held_now))
+
+
+class RememberedInbound(Inbound):
+    """Remembers sweeps."""
+
+    def __init__(self) -> None:
+        self.asked: list[SweepRequest] = []
+
+    @activity.defn(name="inbound.sweep")
+    async def sweep(self, request: SweepRequest) -> Count:
+        """Nothing waits."""
+        self.asked.append(request)
+        return Count(count=0)

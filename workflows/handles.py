@@ -1,0 +1,145 @@
+"""How the rest of the house reaches workflows: it starts, commands and signals them, and says what went wrong."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain import ids
+from domain.campaigns import CampaignInput, CampaignRef, ChangePacing, Command, CommandResult
+from domain.deliveries import DeliveryRequest
+from domain.signals import Signal, SignalName
+from workflows.ports import ReleaseRequest
+
+TENANT = SearchAttributeKey.for_keyword("RelanceTenant")
+CAMPAIGN = SearchAttributeKey.for_keyword("RelanceCampaign")
+CHANNEL = SearchAttributeKey.for_keyword("RelanceChannel")
+
+ANSWER_WITHIN = timedelta(seconds=10)
+
+
+class EngineUnavailable(Exception):
+    """Temporal, or the worker behind it, does not answer. Nothing was decided; the call may be repeated."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"The engine does not answer ({detail}). Check that Temporal and a worker run, then try again."
+        )
+
+
+class CampaignRefused(Exception):
+    """The campaign's state forbids the command; the message says which state."""
+
+
+def search_attributes(tenant_id: UUID, channel_id: UUID, campaign_id: UUID | None = None) -> TypedSearchAttributes:
+    """What every workflow of ours can be found by."""
+    pairs = [SearchAttributePair(TENANT, str(tenant_id)), SearchAttributePair(CHANNEL, str(channel_id))]
+    if campaign_id is not None:
+        pairs.append(SearchAttributePair(CAMPAIGN, str(campaign_id)))
+    return TypedSearchAttributes(pairs)
+
+
+class Workflows:
+    """The workflows of one Temporal namespace."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def start_campaign(self, campaign: CampaignRef, channel_id: UUID, name: str) -> None:
+        """Starts a campaign's workflow; starting one that runs already changes nothing. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                "Campaign",
+                CampaignInput(campaign=campaign),
+                id=ids.campaign_workflow_id(campaign.campaign_id),
+                task_queue=ids.TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=search_attributes(campaign.tenant_id, channel_id, campaign.campaign_id),
+                static_summary=f"Campaign {name}",
+                static_details="Launches one workflow per contact, batch by batch, and takes stock after each batch.",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise EngineUnavailable(error.status.name) from error
+
+    async def command(self, campaign_id: UUID, command: Command) -> CommandResult:
+        """Pause, resume, cancel or retry failed. Raises `CampaignRefused` or `EngineUnavailable`."""
+        return await self._update(campaign_id, command.value, None)
+
+    async def change_pacing(self, campaign_id: UUID, change: ChangePacing) -> CommandResult:
+        """New pacing for a running campaign. Raises `CampaignRefused` or `EngineUnavailable`."""
+        return await self._update(campaign_id, "change_pacing", change)
+
+    async def _update(self, campaign_id: UUID, name: str, argument: ChangePacing | None) -> CommandResult:
+        handle = self.client.get_workflow_handle(ids.campaign_workflow_id(campaign_id))
+        try:
+            result: CommandResult = await handle.execute_update(
+                name,
+                *([argument] if argument is not None else []),
+                result_type=CommandResult,
+                rpc_timeout=ANSWER_WITHIN,
+            )
+            return result
+        except WorkflowUpdateFailedError as error:
+            reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+            raise CampaignRefused(reason) from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise EngineUnavailable("no worker took the command in time") from error
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise CampaignRefused("The campaign is not running.") from error
+            raise EngineUnavailable(error.status.name) from error
+
+    async def deliver(self, signals: Iterable[Signal]) -> None:
+        """Sends signals; a workflow that has ended does not need its own. Raises `EngineUnavailable`."""
+        for signal in signals:
+            await self._signal(signal)
+
+    async def _signal(self, signal: Signal) -> None:
+        argument = {SignalName.REPLY_RECEIVED: signal.reply, SignalName.STOP: signal.stop}.get(signal.name)
+        handle = self.client.get_workflow_handle(signal.workflow_id)
+        try:
+            await handle.signal(
+                signal.name.value, *([argument] if argument is not None else []), rpc_timeout=ANSWER_WITHIN
+            )
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise EngineUnavailable(error.status.name) from error
+
+    async def release_channel(self, tenant_id: UUID, channel_id: UUID) -> None:
+        """Lets all that a channel held go on, however much it is. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                "ChannelRelease",
+                ReleaseRequest(tenant_id=tenant_id, channel_id=channel_id),
+                id=ids.channel_release_workflow_id(channel_id),
+                task_queue=ids.TASK_QUEUE,
+                search_attributes=search_attributes(tenant_id, channel_id),
+                static_summary="Lets the channel's held deliveries go on",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except RPCError as error:
+            raise EngineUnavailable(error.status.name) from error
+
+    async def send_single(self, delivery_id: UUID, request: DeliveryRequest) -> None:
+        """Sends one message outside any campaign; repeating the call changes nothing. Raises `EngineUnavailable`."""
+        try:
+            await self.client.start_workflow(
+                "SingleDelivery",
+                request,
+                id=ids.single_delivery_workflow_id(delivery_id),
+                task_queue=ids.TASK_QUEUE,
+                search_attributes=search_attributes(request.tenant_id, request.channel_id, request.campaign_id),
+                static_summary=f"Sends one {request.kind.value} message",
+                rpc_timeout=ANSWER_WITHIN,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise EngineUnavailable(error.status.name) from error
