@@ -1,0 +1,1 @@
+"""Does it: the ports of the workflows, by asking connectors and the database."""

@@ -1,0 +1,178 @@
+"""The records of a campaign and the start of its enrollments."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from activities.heartbeats import heartbeating
+from db import running
+from db.engine import Database
+from domain import ids
+from domain.breaker import ErrorSample, judge
+from domain.campaigns import CampaignRef
+from domain.signals import Signal, SignalName, StopRequest
+from workflows.handles import Workflows, search_attributes
+from workflows.ports import (
+    CampaignPlan,
+    Campaigns,
+    Count,
+    EnrollmentInput,
+    EnrollmentRef,
+    LaunchRequest,
+    LaunchResult,
+    MarkRequest,
+    MarkResult,
+    Stock,
+    StockRequest,
+)
+
+STARTS_AT_ONCE = 20
+LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 2.0
+
+
+class CampaignRecords(Campaigns):
+    """Keeps campaigns in the database and starts enrollments through Temporal's client."""
+
+    def __init__(self, database: Database, client: Client) -> None:
+        self._database = database
+        self._client = client
+        self._workflows = Workflows(client)
+
+    @activity.defn(name="campaigns.plan")
+    async def plan(self, campaign: CampaignRef) -> CampaignPlan:
+        """Reads how the campaign is to be run."""
+        row = await self._plan(campaign)
+        return CampaignPlan.model_validate(row._asdict())
+
+    @activity.defn(name="campaigns.launch")
+    async def launch(self, request: LaunchRequest) -> LaunchResult:
+        """Starts the next enrollments; repeating it starts none twice.
+
+        They are marked only after they were started: a launch that dies in between is repeated, and a workflow that
+        runs already is left as it is.
+        """
+        campaign = request.campaign
+        plan = await self._plan(campaign)
+        async with self._database.tenant(campaign.tenant_id) as session:
+            line = await running.next_to_launch(session, campaign.tenant_id, campaign.campaign_id, request.size + 1)
+        batch = line[: request.size]
+        gate = asyncio.Semaphore(STARTS_AT_ONCE)
+        async with asyncio.TaskGroup() as starts:
+            for index, contact in enumerate(batch):
+                at = request.first_at + timedelta(seconds=index * request.delay_seconds)
+                starts.create_task(self._start(gate, campaign, plan, contact, at))
+        async with self._database.tenant(campaign.tenant_id) as session:
+            launched = [contact.contact_id for contact in batch]
+            await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, launched)
+        return LaunchResult(started=len(batch), exhausted=len(line) <= request.size)
+
+    async def _start(
+        self, gate: asyncio.Semaphore, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime
+    ) -> None:
+        enrollment = EnrollmentRef(
+            tenant_id=campaign.tenant_id, campaign_id=campaign.campaign_id, contact_id=contact.contact_id
+        )
+        start = EnrollmentInput(
+            enrollment=enrollment,
+            channel_id=plan.channel_id,
+            rate_per_second=plan.rate_per_second,
+            reply_window_seconds=plan.reply_window_seconds,
+            generation=contact.generation,
+        )
+        # A retry of a failed contact is a new run under the same id; a first launch never is.
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if contact.generation else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        async with gate:
+            try:
+                await self._client.start_workflow(
+                    "Enrollment",
+                    start,
+                    id=ids.enrollment_workflow_id(campaign.campaign_id, contact.contact_id),
+                    task_queue=ids.TASK_QUEUE,
+                    id_reuse_policy=reuse,
+                    start_delay=max(timedelta(0), at - datetime.now(UTC)),
+                    search_attributes=search_attributes(campaign.tenant_id, plan.channel_id, campaign.campaign_id),
+                    static_summary="Message 1 → reply → Message 2",
+                )
+            except WorkflowAlreadyStartedError:
+                return
+
+    @activity.defn(name="campaigns.take_stock")
+    async def take_stock(self, request: StockRequest) -> Stock:
+        """Counts once few enough are in flight, patience ends, or so many met errors that the campaign must judge."""
+        give_up = time.monotonic() + request.patience_seconds
+        look = LOOK_SECONDS
+        async with heartbeating():
+            while True:
+                stock = await self._count(request)
+                sample = ErrorSample(attempted=stock.attempted, errored=min(stock.errored, stock.attempted))
+                if stock.in_flight <= request.in_flight or judge(sample).tripped or time.monotonic() > give_up:
+                    return stock
+                await asyncio.sleep(look)
+                look = (
+                    min(LONGEST_LOOK_SECONDS, look * 1.1) if stock.in_flight > 2 * request.in_flight else LOOK_SECONDS
+                )
+
+    async def _count(self, request: StockRequest) -> Stock:
+        campaign = request.campaign
+        async with self._database.tenant(campaign.tenant_id) as session:
+            row = await running.take_stock(session, campaign.tenant_id, campaign.campaign_id, request.since)
+        return Stock.model_validate(row._asdict())
+
+    @activity.defn(name="campaigns.mark")
+    async def mark(self, request: MarkRequest) -> MarkResult:
+        """Writes the campaign's state."""
+        state = running.State(
+            status=request.status,
+            reason=request.reason,
+            probe=request.probe,
+            delay_seconds=request.delay_seconds,
+            pacing=None if request.pacing is None else request.pacing.model_dump_json(),
+            error_rate=request.error_rate,
+        )
+        campaign = request.campaign
+        async with self._database.tenant(campaign.tenant_id) as session:
+            status, affected = await running.write_state(session, campaign.tenant_id, campaign.campaign_id, state)
+        return MarkResult(status=status, affected=affected)
+
+    @activity.defn(name="campaigns.requeue_failed")
+    async def requeue_failed(self, campaign: CampaignRef) -> Count:
+        """Puts contacts whose Message 1 failed back in line."""
+        async with self._database.tenant(campaign.tenant_id) as session:
+            return Count(count=await running.requeue_failed(session, campaign.tenant_id, campaign.campaign_id))
+
+    @activity.defn(name="campaigns.stop_open")
+    async def stop_open(self, campaign: CampaignRef) -> Count:
+        """Tells every enrollment that still runs to end."""
+        position, told = 0, 0
+        async with heartbeating():
+            while page := await self._open_page(campaign, position):
+                await self._workflows.deliver(self._stop(campaign, contact_id) for _, contact_id in page)
+                position = page[-1][0]
+                told += len(page)
+        return Count(count=told)
+
+    async def _open_page(self, campaign: CampaignRef, after: int) -> list[tuple[int, UUID]]:
+        async with self._database.tenant(campaign.tenant_id) as session:
+            return await running.open_contacts(
+                session, campaign.tenant_id, campaign.campaign_id, after, ids.RELEASE_BATCH
+            )
+
+    def _stop(self, campaign: CampaignRef, contact_id: UUID) -> Signal:
+        return Signal(
+            workflow_id=ids.enrollment_workflow_id(campaign.campaign_id, contact_id),
+            name=SignalName.STOP,
+            stop=StopRequest(reason="cancelled"),
+        )
+
+    async def _plan(self, campaign: CampaignRef) -> Row[Any]:
+        async with self._database.tenant(campaign.tenant_id) as session:
+            return await running.read_plan(session, campaign.tenant_id, campaign.campaign_id)

@@ -1,0 +1,28 @@
+"""Heartbeats for activities that wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+
+@asynccontextmanager
+async def heartbeating() -> AsyncIterator[None]:
+    """Beats at half the activity's heartbeat timeout while the block runs, so that a dead worker is soon noticed."""
+    timeout = activity.info().heartbeat_timeout
+    if timeout is None:
+        yield
+        return
+    beat = asyncio.create_task(_beat(timeout.total_seconds() / 2))
+    try:
+        yield
+    finally:
+        beat.cancel()
+        await asyncio.wait([beat])
+
+
+async def _beat(every_seconds: float) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(every_seconds)

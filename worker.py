@@ -1,0 +1,220 @@
+"""Composes and runs the worker process: workflows and records on one queue, everything that sends on another."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import RateLimit
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from activities.campaigns import CampaignRecords
+from activities.deliveries import ChannelDeliveries, SendTimes
+from activities.enrollments import EnrollmentRecords
+from activities.holds import HeldDeliveries
+from activities.inbound import InboundEvents
+from activities.ledger import Ledger
+from connectors.registry import ConnectorUrls, build_connectors
+from db.engine import Database
+from db.secrets import SecretBox
+from domain import ids
+from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
+from telemetry import configure_logging, get_logger
+from workflows.inbound_sweep import InboundSweep
+from workflows.ports import SweepRequest
+from workflows.registry import WORKFLOWS
+
+GRACE = timedelta(seconds=15)
+"""How long a stopping worker lets running activities end: longer than a send may take."""
+
+STICKY_SECONDS = timedelta(seconds=1)
+"""After a worker died its tasks wait this long for it before another takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How much a worker process does at once."""
+
+    workflow_cache: int = 100
+    send_slots: int = 100
+    activity_slots: int = 100
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Tuning":
+        """The operator's figures."""
+        return cls(settings.workflow_cache, settings.send_slots, settings.activity_slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Implementations:
+    """What stands behind the workflows' ports."""
+
+    deliveries: ChannelDeliveries
+    enrollments: EnrollmentRecords
+    campaigns: CampaignRecords
+    holds: HeldDeliveries
+    inbound: InboundEvents
+
+    @property
+    def records(self) -> list[Callable[..., Any]]:
+        """Ordinary activities."""
+        campaigns = self.campaigns
+        return [
+            self.enrollments.close,
+            campaigns.plan,
+            campaigns.launch,
+            campaigns.take_stock,
+            campaigns.mark,
+            campaigns.requeue_failed,
+            campaigns.stop_open,
+            self.holds.release,
+            self.inbound.sweep,
+        ]
+
+    @property
+    def sends(self) -> list[Callable[..., Any]]:
+        """Activities that call a platform to write."""
+        return [self.deliveries.send]
+
+
+def implementations(client: Client, database: Database, http: httpx.AsyncClient, settings: Settings) -> Implementations:
+    """Builds the activities with what they need."""
+    urls = ConnectorUrls(wassenger=settings.wassenger_url)
+    times = SendTimes(lease=settings.claim_lease, grace=timedelta(seconds=settings.settle_grace_seconds))
+    return Implementations(
+        deliveries=ChannelDeliveries(
+            Ledger(database),
+            build_connectors(http, urls, settings.send_timeout_seconds),
+            SecretBox(fernet_keys(settings)),
+            times,
+        ),
+        enrollments=EnrollmentRecords(database),
+        campaigns=CampaignRecords(database, client),
+        holds=HeldDeliveries(database, client),
+        inbound=InboundEvents(database, client),
+    )
+
+
+def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list[Worker]:
+    """The two workers of a process. Tests use this too."""
+    ordinary = Worker(
+        client,
+        task_queue=ids.TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=work.records,
+        # Contacts that wait cost no memory: only those that something happens to are kept, the rest is replayed.
+        max_cached_workflows=tuning.workflow_cache,
+        max_concurrent_activities=tuning.activity_slots,
+        sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
+        # A send handed out eagerly would pass by the queue's rate limit.
+        disable_eager_activity_execution=True,
+        graceful_shutdown_timeout=GRACE,
+    )
+    sending = Worker(
+        client,
+        task_queue=ids.SEND_TASK_QUEUE,
+        activities=work.sends,
+        max_concurrent_activities=tuning.send_slots,
+        graceful_shutdown_timeout=GRACE,
+    )
+    return [ordinary, sending]
+
+
+async def limit_send_queue(client: Client) -> None:
+    """One task a second for each fairness key of weight 1: a channel's weight is its own rate a second."""
+    request = UpdateTaskQueueConfigRequest(
+        namespace=client.namespace,
+        identity=client.identity,
+        task_queue=ids.SEND_TASK_QUEUE,
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+        update_fairness_key_rate_limit_default=UpdateTaskQueueConfigRequest.RateLimitUpdate(
+            rate_limit=RateLimit(requests_per_second=1.0), reason="the default share of one channel"
+        ),
+    )
+    await client.workflow_service.update_task_queue_config(request)
+
+
+async def schedule_sweep(client: Client, every: timedelta, older_than: timedelta) -> None:
+    """Has unprocessed inbound events taken up regularly; a schedule that is there already gets these figures."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            InboundSweep.run,
+            SweepRequest(older_than_seconds=older_than.total_seconds()),
+            id=ids.inbound_sweep_id(),
+            task_queue=ids.TASK_QUEUE,
+            static_summary="Takes up inbound events left unprocessed",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+    )
+    try:
+        await client.create_schedule(ids.inbound_sweep_id(), schedule)
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(ids.inbound_sweep_id()).update(lambda _: ScheduleUpdate(schedule=schedule))
+
+
+@asynccontextmanager
+async def running_workers(client: Client, database: Database, settings: Settings) -> AsyncIterator[None]:
+    """Workers that run while the block does; leaving it lets running activities end."""
+    async with AsyncExitStack() as stack:
+        limits = httpx.Limits(max_connections=settings.send_slots, max_keepalive_connections=settings.send_slots)
+        http = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
+        await limit_send_queue(client)
+        await schedule_sweep(
+            client,
+            timedelta(seconds=settings.sweep_interval_seconds),
+            timedelta(seconds=settings.unprocessed_after_seconds),
+        )
+        for worker in build_workers(client, implementations(client, database, http, settings), Tuning.of(settings)):
+            await stack.enter_async_context(worker)
+        yield
+
+
+async def run(settings: Settings) -> None:
+    """Runs until SIGTERM or Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await Client.connect(**temporal_connect_config(settings), data_converter=pydantic_data_converter)
+    database = Database.connect(required_database_url(settings), pool_size=settings.database_pool_size)
+    try:
+        async with running_workers(client, database, settings):
+            get_logger("worker").info("worker ready", queues=[ids.TASK_QUEUE, ids.SEND_TASK_QUEUE])
+            await stop.wait()
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    """The command; 2 when the environment cannot be used."""
+    try:
+        settings = load_settings()
+        configure_logging("worker", level=settings.log_level, log_format=settings.log_format)
+        asyncio.run(run(settings))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
