@@ -1,0 +1,71 @@
+"""The application: the one place that puts routes, errors, limits and the OpenAPI document together."""
+
+import re
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from api.access_log import AccessLog
+from api.dependencies import Services
+from api.handlers import install_handlers
+from api.limits import MEGABYTE, BodyLimit
+from api.openapi import install_document
+from api.routers import ROUTERS
+from api.routes.campaigns import OVER, shown
+from api.streams import ProgressHub, ReadSnapshot, Snapshot
+from db.engine import Database
+from db.secrets import SecretBox
+from workflows.handles import Workflows
+
+IMPORT_ADDRESS = re.compile(r"/api/(campaigns/[^/]+/contacts|suppressions/import)")
+DESCRIPTION = (
+    "Durable outreach: campaigns, contacts, channels and what became of every message. "
+    "Authenticate with `Authorization: Bearer <key>`. Errors are `application/problem+json` (RFC 9457)."
+)
+
+
+def create_app(
+    database: Database,
+    workflows: Workflows,
+    secrets: SecretBox,
+    *,
+    public_url: str,
+    default_region: str | None = None,
+) -> FastAPI:
+    """The API over what it is handed; whoever made the parts closes them after the application has stopped.
+
+    `public_url` is the base of the webhook addresses that channels show; `default_region` the country of phone numbers
+    that are written without a country code, where the tenant has none of its own.
+    """
+    app = FastAPI(
+        title="Relance",
+        version="0.1.0",
+        description=DESCRIPTION,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    progress = ProgressHub(_reader(database))
+    app.state.services = Services(database, workflows, secrets, progress, public_url, default_region)
+    install_handlers(app)
+    install_document(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit_for=body_limit)
+    app.add_middleware(AccessLog)
+    return app
+
+
+def _reader(database: Database) -> ReadSnapshot:
+    async def read(tenant_id: UUID, campaign_id: UUID) -> Snapshot:
+        async with database.tenant(tenant_id) as session:
+            body = await shown(session, campaign_id)
+        return Snapshot(body.model_dump_json(), last=body.status in OVER)
+
+    return read
+
+
+def body_limit(path: str, content_type: str) -> int:
+    """The largest body, in bytes, that an address takes."""
+    if IMPORT_ADDRESS.fullmatch(path):
+        return 1000 * MEGABYTE if content_type.lower().startswith("multipart/") else 10 * MEGABYTE
+    return MEGABYTE

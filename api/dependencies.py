@@ -1,0 +1,125 @@
+"""What handlers are given: who calls, what that key may do, and a transaction bound to the caller's tenant."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID, uuid4, uuid5
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from api.problems import Forbidden, Unauthenticated
+from api.streams import ProgressHub
+from db.api_keys import Principal, find_principal
+from db.engine import Database
+from db.secrets import SecretBox
+from workflows.handles import Workflows
+
+IMPORTS_AT_ONCE = 2
+"""Each holds a database connection for as long as it reads: the others are for everybody else."""
+
+
+class Scope(StrEnum):
+    """What a key may do. Owner includes all the others; the others include nothing but themselves."""
+
+    READ = "read"
+    WRITE = "write"
+    SEND = "send"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the API works with, put together by `create_app`. `public_url` is the base of webhook addresses."""
+
+    database: Database
+    workflows: Workflows
+    secrets: SecretBox
+    progress: ProgressHub
+    public_url: str
+    default_region: str | None = None
+    import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request, and the means to serve it."""
+
+    principal: Principal
+    services: Services
+    idempotency_key: str | None = None
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant that the caller speaks for."""
+        return self.principal.tenant_id
+
+    @property
+    def workflows(self) -> Workflows:
+        """The workflows."""
+        return self.services.workflows
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """One transaction that sees the caller's rows only; it commits at its end."""
+        return self.services.database.tenant(self.tenant_id)
+
+    def new_id(self) -> UUID:
+        """The id of what this request makes: the same again when a request with an `Idempotency-Key` is repeated.
+
+        A crash between the effect and the noting of its answer lets the request run twice; the id shows the second run
+        what the first one made.
+        """
+        return uuid5(self.tenant_id, self.idempotency_key) if self.idempotency_key else uuid4()
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that serves this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API key of a tenant.")
+
+
+async def authenticate(request: Request) -> Principal:
+    """Whose key the request carries; looked up once per request. Raises Unauthenticated."""
+    known: Principal | None = getattr(request.state, "principal", None)
+    if known is not None:
+        return known
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("Send an API key: Authorization: Bearer <key>.")
+    principal = await find_principal(services_of(request).database, key.strip())
+    if principal is None:
+        raise Unauthenticated("This API key is unknown or revoked.")
+    request.state.principal = principal
+    return principal
+
+
+def requires(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    """A dependency: the caller, whose key has `scope`. Raises Unauthenticated or Forbidden."""
+
+    async def caller(
+        request: Request,
+        services: ServicesDep,
+        _shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    ) -> Caller:
+        principal = await authenticate(request)
+        if not principal.scopes & {scope, Scope.OWNER}:
+            raise Forbidden(f"This key lacks the scope {scope.value}. Use a key that has it.")
+        return Caller(principal, services, getattr(request.state, "idempotency_key", None))
+
+    return caller
+
+
+Reader = Annotated[Caller, Depends(requires(Scope.READ))]
+Writer = Annotated[Caller, Depends(requires(Scope.WRITE))]
+Sender = Annotated[Caller, Depends(requires(Scope.SEND))]
+Administrator = Annotated[Caller, Depends(requires(Scope.ADMIN))]

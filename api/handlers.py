@@ -1,0 +1,118 @@
+"""The one place where an exception becomes an answer."""
+
+import http
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic_core import ErrorDetails
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from api.problems import Conflict, FieldError, Problem, Unavailable, Unprocessable, problem_response
+from telemetry import get_logger
+from workflows.handles import CampaignRefused, EngineUnavailable
+
+LONGEST_FIELD = 200
+PLACES = frozenset({"body", "query", "path", "header"})
+
+logger = get_logger(__name__)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Has every error of `app` answered as a problem."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(EngineUnavailable, _engine_away)
+    app.add_exception_handler(CampaignRefused, _refused)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    # A driver error reaches us bare while a connection is being made, and wrapped once it stands. OSError is what a
+    # refused, reset or vanished socket raises, TimeoutError included.
+    for away in (DBAPIError, PoolTimeout, OSError):
+        app.add_exception_handler(away, _database)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    if isinstance(error, Problem):
+        return error.response()
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        return _not_allowed(request)
+    if error.status_code == http.HTTPStatus.BAD_REQUEST:
+        return Unprocessable.of("body", f"The body cannot be read: {error.detail}.").response()
+    detail = "There is nothing at this address." if error.status_code == http.HTTPStatus.NOT_FOUND else error.detail
+    title = http.HTTPStatus(error.status_code).phrase
+    return problem_response(error.status_code, title, detail, headers=error.headers)
+
+
+def _not_allowed(request: Request) -> Response:
+    """405 with every method of the address: the router itself would name those of one route only."""
+    routes = list(iter_route_contexts(request.app.routes))
+    matching = [route.path for route in routes if route.path and route.matches(request.scope)[0] != Match.NONE]
+    # Of `/suppressions/export` and `/suppressions/{id}` the one without a variable is meant.
+    path = min(matching, key=lambda template: template.count("{"), default=None)
+    allowed = {method for route in routes if route.path == path for method in route.methods or ()}
+    names = ", ".join(sorted(allowed))
+    detail = f"{request.method} is not possible here; possible: {names}."
+    return problem_response(405, "Method Not Allowed", detail, headers={"Allow": names})
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    return Unprocessable([_field_error(details) for details in error.errors()]).response()
+
+
+def _field_error(details: ErrorDetails) -> FieldError:
+    return FieldError(field=field_name(details["loc"]), message=sentence(details))
+
+
+def field_name(location: tuple[int | str, ...]) -> str:
+    """The dotted path of a field; what comes from the caller is cut, and made fit for an answer."""
+    parts = location[1:] if len(location) > 1 and location[0] in PLACES else location
+    return ".".join(str(part) for part in parts).encode("utf-8", "replace").decode()[:LONGEST_FIELD]
+
+
+def sentence(details: ErrorDetails) -> str:
+    """What pydantic says, without its own habits of speech and without the value that was given."""
+    if details["type"] == "extra_forbidden":
+        return "This field is not known here; remove it."
+    if details["type"] == "json_invalid":
+        return f"This is not JSON: {details.get('ctx', {}).get('error', 'it cannot be read')}."
+    return details["msg"].removeprefix("Value error, ")
+
+
+async def _engine_away(_request: Request, error: Exception) -> Response:
+    return Unavailable(str(error)).response()
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return Conflict(str(error)).response()
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The caller hung up before the body was whole; nobody reads this answer."""
+    return Unprocessable.of("body", "The body ended early.").response()
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and not (isinstance(error, OperationalError) or _is_disconnect(error)):
+        return await _bug(request, error)
+    logger.warning("api.database_away", error=type(error).__name__)
+    return Unavailable("The database does not answer. Nothing was changed; try again.").response()
+
+
+def _is_disconnect(error: DBAPIError) -> bool:
+    # 57P01..57P03: the server is stopping, crashed, or not up yet; class 08: connection exceptions.
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state.startswith(("08", "57P"))
+
+
+async def _bug(_request: Request, error: Exception) -> Response:
+    logger.error("api.bug", exc_info=error)
+    detail = "Something went wrong on our side. The log has the details; please report it."
+    return problem_response(500, "Internal Server Error", detail)

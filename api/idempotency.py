@@ -1,0 +1,139 @@
+"""`Idempotency-Key` on writes: one effect and one answer, however often the request is repeated."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.dependencies import Services, authenticate, services_of
+from api.forms import is_multipart, read_form
+from api.problems import Conflict, Unprocessable
+from db import answers
+
+KEY_HEADER = "Idempotency-Key"
+KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+REPLAYED_HEADER = "Idempotent-Replayed"
+CHUNK_BYTES = 1 << 20
+
+_KEY = re.compile(r"[!-~]{1,200}")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+async def answer_once(request: Request, handle: Handler) -> Response:
+    """The answer to a write: the stored one when its key was seen with the same body, else what `handle` makes.
+
+    Only successes are stored. A request that failed changed nothing, so its key is free again.
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        return await handle(request)
+    if not _KEY.fullmatch(key):
+        raise Unprocessable.of(KEY_HEADER, "must be 1 to 200 visible ASCII characters")
+    principal = await authenticate(request)
+    fingerprint = await _fingerprint(request)
+    # With the fingerprint, so that a key used again a day later for something else does not find the old thing.
+    request.state.idempotency_key = f"{key} {fingerprint}"
+    claim = _Claim(services_of(request), principal.tenant_id, key)
+    known = await claim.take(fingerprint)
+    if known is not None:
+        return known
+    return await claim.fulfil(request, handle)
+
+
+class _Claim:
+    """A key of a tenant, from the moment a request takes it until its answer is kept."""
+
+    def __init__(self, services: Services, tenant_id: UUID, key: str) -> None:
+        self._services = services
+        self._tenant_id = tenant_id
+        self._key = key
+
+    async def take(self, fingerprint: str) -> Response | None:
+        """None when the key is now ours, the stored answer when there is one. Raises Conflict or Unprocessable."""
+        async with self._services.database.tenant(self._tenant_id) as session:
+            known = await answers.claim(session, self._tenant_id, self._key, fingerprint)
+        if known is None:
+            return None
+        if known.request_hash != fingerprint:
+            raise Unprocessable.of(KEY_HEADER, "This key was used for another request; use a new one.")
+        if known.status is None:
+            raise Conflict(
+                "The request with this Idempotency-Key is still being worked on; repeat it in a moment.",
+                headers={"Retry-After": "1"},
+            )
+        return self._replay(known.status, known.body or {})
+
+    def _replay(self, status: int, body: dict[str, Any]) -> Response:
+        content = self._services.secrets.open(body["sealed"].encode()) if "sealed" in body else None
+        return Response(content, status, {REPLAYED_HEADER: "true"}, "application/json" if content else None)
+
+    async def fulfil(self, request: Request, handle: Handler) -> Response:
+        """Has the request handled and keeps its answer; frees the key if it fails."""
+        kept = False
+        try:
+            async with self._renewed():
+                response = await handle(request)
+            if response.status_code < 400:
+                await self._keep(response)
+                kept = True
+        finally:
+            if not kept:
+                async with self._services.database.tenant(self._tenant_id) as session:
+                    await answers.let_go(session, self._key)
+        return response
+
+    async def _keep(self, response: Response) -> None:
+        # Sealed: an answer may hold phone numbers, or a key that is shown only once.
+        text = bytes(response.body).decode()
+        body = {"sealed": self._services.secrets.seal(text).decode()} if text else {}
+        async with self._services.database.tenant(self._tenant_id) as session:
+            await answers.keep(session, self._key, response.status_code, body)
+
+    @asynccontextmanager
+    async def _renewed(self) -> AsyncIterator[None]:
+        renewal = asyncio.create_task(self._renew(), name="idempotency-lease")
+        try:
+            yield
+        finally:
+            renewal.cancel()
+            with suppress(asyncio.CancelledError):
+                await renewal
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(answers.LEASE.total_seconds() / 3)
+            # A missed renewal is made up by the next one; the request itself will tell that the database is away.
+            with suppress(SQLAlchemyError, OSError):
+                async with self._services.database.tenant(self._tenant_id) as session:
+                    await answers.renew(session, self._key)
+
+
+async def _fingerprint(request: Request) -> str:
+    """SHA-256 of what is asked; of a form the parts count, since every repeat draws another boundary."""
+    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+    if is_multipart(request):
+        for name, value in (await read_form(request)).multi_items():
+            await _add_part(digest, name, value)
+    else:
+        digest.update(await request.body())
+    return digest.hexdigest()
+
+
+async def _add_part(digest: "hashlib._Hash", name: str, value: UploadFile | str) -> None:
+    # Lengths first, so that no two forms run together into the same bytes.
+    if isinstance(value, str):
+        digest.update(f"\n{len(name)} {name} {len(value)} {value}".encode())
+        return
+    digest.update(f"\n{len(name)} {name} {value.size} ".encode())
+    while chunk := await value.read(CHUNK_BYTES):
+        await asyncio.to_thread(digest.update, chunk)
+    await value.seek(0)

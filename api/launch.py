@@ -1,0 +1,105 @@
+"""The look at a campaign before it starts: who lacks what, and how long it will take."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from api.problems import FieldError, NotFound, Unprocessable
+from api.routes.launch_shapes import LackingContactOut, LaunchCheck, LaunchProblem, MissingVariables
+from db.reading.campaigns import Readiness, readiness
+from db.reading.channels import find_channel
+from db.reading.progress import Progress, read_progress
+from db.tables import Campaign
+from domain.statuses import CampaignStatus, ChannelStatus
+from domain.templates import TemplateFacts, check_template
+
+CONTACTS_SHOWN = 50
+
+
+async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchCheck:
+    """What a start would meet; raises NotFound."""
+    progress = await read_progress(session, campaign_id)
+    if progress is None:
+        raise NotFound("campaign")
+    ready = await readiness(session, campaign_id, _needs(progress.campaign), shown=CONTACTS_SHOWN)
+    problems = _problems(progress.campaign, ready)
+    first = max(datetime.now(UTC), progress.campaign.start_at or datetime.now(UTC))
+    finishes_at = first + timedelta(seconds=progress.eta_seconds)
+    return LaunchCheck(
+        ok=not problems,
+        problems=problems,
+        warnings=await _warnings(session, progress, ready),
+        contacts=ready.contacts,
+        suppressed=ready.suppressed,
+        missing_variables=_missing(ready),
+        eta_seconds=progress.eta_seconds,
+        finishes_at=finishes_at,
+        closes_at=finishes_at + timedelta(seconds=progress.campaign.reply_window_seconds),
+    )
+
+
+async def refuse_unready(session: AsyncSession, campaign: Campaign) -> None:
+    """Raises the 422 problem of a campaign that nothing should go out of, naming variables and contacts."""
+    ready = await readiness(session, campaign.id, _needs(campaign), shown=CONTACTS_SHOWN)
+    if ready.contacts == 0:
+        raise Unprocessable.of("contacts", _NO_CONTACTS)
+    if ready.lacking_count:
+        missing = _missing(ready)
+        errors = [FieldError(field=f"variables.{name}", message=_lacks(name)) for name in missing.variables]
+        raise Unprocessable(errors, _lacking(ready), extra={"missing_variables": missing.model_dump(mode="json")})
+
+
+_NO_CONTACTS = "The campaign has no contacts; import some first."
+
+
+def _needs(campaign: Campaign) -> TemplateFacts:
+    """What both messages need together."""
+    first, second = check_template(campaign.message_1), check_template(campaign.message_2)
+    return TemplateFacts(first.variables | second.variables, first.required | second.required)
+
+
+def _problems(campaign: Campaign, ready: Readiness) -> list[LaunchProblem]:
+    problems = []
+    if campaign.status != CampaignStatus.DRAFT:
+        problems.append(LaunchProblem(code="not_a_draft", message=f"The campaign is {campaign.status}, not a draft."))
+    if ready.contacts == 0:
+        problems.append(LaunchProblem(code="no_contacts", message=_NO_CONTACTS))
+    if ready.lacking_count:
+        problems.append(LaunchProblem(code="missing_variables", message=_lacking(ready)))
+    return problems
+
+
+async def _warnings(session: AsyncSession, progress: Progress, ready: Readiness) -> list[LaunchProblem]:
+    warnings = []
+    view = await find_channel(session, progress.campaign.channel_id)
+    if view is not None and view.channel.status != ChannelStatus.ACTIVE:
+        said = f"The channel is {view.channel.status}: messages wait until it is active again."
+        warnings.append(LaunchProblem(code="channel_not_active", message=said))
+    if ready.contacts and ready.suppressed == ready.contacts:
+        said = "Every contact has asked not to be written to: nothing will go out."
+        warnings.append(LaunchProblem(code="all_suppressed", message=said))
+    if progress.others:
+        said = f"{progress.others} running campaigns share the channel's rate of {progress.rate_per_second:g}/s."
+        warnings.append(LaunchProblem(code="channel_shared", message=said))
+    return warnings
+
+
+def _missing(ready: Readiness) -> MissingVariables:
+    return MissingVariables(
+        count=ready.lacking_count,
+        variables=sorted({name for contact in ready.lacking for name in contact.missing}),
+        contacts=[
+            LackingContactOut(contact_id=contact.contact_id, phone=contact.phone, missing=contact.missing)
+            for contact in ready.lacking
+        ],
+    )
+
+
+def _lacking(ready: Readiness) -> str:
+    names = ", ".join(_missing(ready).variables)
+    return f"{ready.lacking_count} of {ready.contacts} contacts lack a value for: {names}. Add values, or fallbacks."
+
+
+def _lacks(name: str) -> str:
+    return f"Some contacts have no value; fill the column, or write {{{{ {name} | default('…') }}}}."

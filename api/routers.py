@@ -1,0 +1,30 @@
+"""Every router of the API, in the order in which its operations are listed."""
+
+from fastapi import APIRouter
+
+from api import health
+from api.routes import (
+    api_keys,
+    campaign_commands,
+    campaigns,
+    channels,
+    contacts,
+    deliveries,
+    enrollments,
+    suppressions,
+)
+from api.webhooks import receive
+
+ROUTERS: tuple[APIRouter, ...] = (
+    campaigns.router,
+    campaign_commands.router,
+    enrollments.router,
+    channels.router,
+    contacts.router,
+    suppressions.router,
+    deliveries.router,
+    api_keys.router,
+    receive.router,
+    health.router,
+)
+"""A new family of routes is added here and nowhere else."""

@@ -1,0 +1,97 @@
+"""What is told of a launch before and as it happens, and what is said for a test send."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.shapes import Shape, Text
+from domain.statuses import CampaignStatus, DeliveryStatus
+
+
+class CommandAnswer(BaseModel):
+    """A command was taken; `status` is the campaign's state from now on."""
+
+    id: UUID
+    status: CampaignStatus
+
+
+class CancelAnswer(CommandAnswer):
+    """The campaign is cancelled."""
+
+    stopped: int = Field(description="Contacts that will get no Message 1 any more.")
+
+
+class RetryAnswer(CommandAnswer):
+    """Failed contacts are in line again."""
+
+    retried: int
+
+
+class LaunchProblem(BaseModel):
+    """Something to put right before, or to know at, the start."""
+
+    code: str
+    message: str
+
+
+class LackingContactOut(BaseModel):
+    """A contact without a value for variables that have no fallback."""
+
+    contact_id: UUID
+    phone: str
+    missing: list[str]
+
+
+class MissingVariables(BaseModel):
+    """Who lacks what: `count` contacts in all, the first 50 of them listed."""
+
+    count: int
+    variables: list[str] = Field(description="What the listed contacts lack.")
+    contacts: list[LackingContactOut]
+
+
+class LaunchCheck(BaseModel):
+    """Whether a start would be accepted, and what it would lead to."""
+
+    ok: bool
+    problems: list[LaunchProblem] = Field(description="Each of these has `start` refused.")
+    warnings: list[LaunchProblem] = Field(description="These have not.")
+    contacts: int
+    suppressed: int = Field(description="Contacts who must not be written to: they are passed over.")
+    missing_variables: MissingVariables
+    eta_seconds: float = Field(
+        description="How long the sending takes at this pace; send window and quota not reckoned."
+    )
+    finishes_at: datetime = Field(description="When the last Message 1 is out if it is started now, or as scheduled.")
+    closes_at: datetime = Field(description="When the last reply window ends.")
+
+
+VariableName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+
+
+class TestSend(Shape):
+    """Whom to send a test to, and with which values."""
+
+    __test__ = False  # the name is for people; pytest would collect it
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"phone": "+33612345678", "variables": {"first_name": "Ana"}, "message": 1}]}
+    )
+
+    phone: Annotated[Text, StringConstraints(min_length=1, max_length=64)] = Field(description="E.164, or local.")
+    variables: Annotated[
+        dict[VariableName, Annotated[Text, StringConstraints(max_length=1000)]], Field(max_length=100)
+    ] = Field(default_factory=dict)
+    message: Annotated[int, Field(strict=True, ge=1, le=2, description="Message 1 or Message 2.")] = 1
+
+
+class TestSendAnswer(BaseModel):
+    """The test is on its way; see `GET /api/deliveries/{delivery_id}` for what became of it."""
+
+    __test__ = False
+
+    delivery_id: UUID
+    status: DeliveryStatus
+    text: str = Field(description="The message as it goes out.")

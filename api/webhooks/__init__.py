@@ -1,0 +1,1 @@
+"""Where platforms come in: verified, stored once, then processed."""

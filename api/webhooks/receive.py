@@ -1,0 +1,115 @@
+"""The address that platforms post to (SPEC INB-1)."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from sqlmodel import col, select
+
+from api.dependencies import Services, ServicesDep
+from api.platforms import INBOUND, Inbound
+from api.problems import PROBLEM_JSON, NotFound, Problem
+from api.webhooks.processing import Taken, take_in
+from api.webhooks.translate import incoming_event
+from connectors.wassenger.inbound import MalformedPayload
+from db.tables import Channel
+
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+
+class Forged(Problem):
+    """The sender does not know the channel's secret."""
+
+    status, title = 401, "Unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The secret or the signature is wrong. Set the platform's webhook to the channel's webhook_url."
+        )
+
+
+class Malformed(Problem):
+    """The sender knows the secret, and its body is still no event."""
+
+    status, title = 400, "Bad Request"
+
+
+class Receipt(BaseModel):
+    """The event is kept. `stored`: its effects follow within a minute; `repeated`: it had been dealt with before."""
+
+    status: Taken
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}
+
+
+BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "What the platform posts, as it posts it; at most 1 MB.",
+        "content": {
+            "application/json": {
+                "schema": {"type": "object"},
+                "example": {
+                    "event": "message:in:new",
+                    "data": {"id": "3EB0A1B2C3", "fromNumber": "+34600111222", "type": "text", "body": "hello"},
+                },
+            }
+        },
+    },
+    "parameters": [
+        {
+            "name": "secret",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "The channel's webhook secret; it may come in the header X-Relance-Secret instead.",
+        }
+    ],
+}
+
+
+@router.post(
+    "/{platform}/{channel_id}",
+    openapi_extra=BODY,
+    responses={400: _problem("The body is no JSON object."), 401: _problem("The secret or the signature is wrong.")},
+)
+async def receive(platform: str, channel_id: UUID, request: Request, services: ServicesDep) -> Receipt:
+    """Take an event of a platform: verified, stored once, acted on. An event that means nothing to us is kept too."""
+    channel = await _channel(services, platform, channel_id)
+    inbound = INBOUND[channel.platform]
+    raw = await request.body()
+    if not _is_genuine(inbound, request, raw, channel, services):
+        # Nothing of the call is logged but where it went: its secret is wrong, but may be nearly right.
+        logger.warning("webhook.forged", channel_id=str(channel_id))
+        raise Forged
+    try:
+        parsed = inbound.parse(raw)
+    except MalformedPayload as error:
+        raise Malformed(error.message) from error
+    return Receipt(status=await take_in(services, channel.tenant_id, incoming_event(channel_id, parsed, raw)))
+
+
+async def _channel(services: Services, platform: str, channel_id: UUID) -> Channel:
+    async with services.database.by_channel(channel_id) as session:
+        channel = (await session.exec(select(Channel).where(col(Channel.id) == channel_id))).one_or_none()
+    if channel is None or channel.platform != platform or platform not in INBOUND:
+        raise NotFound("webhook address")
+    return channel
+
+
+def _is_genuine(inbound: Inbound, request: Request, raw: bytes, channel: Channel, services: Services) -> bool:
+    secrets = services.secrets
+    return inbound.verify(
+        raw,
+        request.headers,
+        inbound.secret_from_query(request.query_params),
+        secrets.open(channel.webhook_secret),
+        None if channel.signing_secret is None else secrets.open(channel.signing_secret),
+    )

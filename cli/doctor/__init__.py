@@ -1,0 +1,1 @@
+"""`relance doctor`: what is wrong with this installation, in words."""

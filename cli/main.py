@@ -1,0 +1,38 @@
+"""The `relance` command: one function per family of commands adds itself here."""
+
+from collections.abc import Callable
+
+import typer
+
+from cli import campaigns, channels, up, watch
+from cli.demo import command as demo
+from cli.doctor import command as doctor
+
+app = typer.Typer(
+    name="relance",
+    help="Durable outreach on Temporal: no reply lost, nothing sent twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals hold keys and phone numbers
+)
+
+FAMILIES: list[Callable[[typer.Typer], None]] = [
+    up.register,
+    demo.register,
+    campaigns.register,
+    channels.register,
+    watch.register,
+    doctor.register,
+]
+
+for register in FAMILIES:
+    register(app)
+
+
+@app.callback()
+def relance() -> None:
+    """Keep `relance` a group of commands, however many there are."""
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,58 @@
+"""Questions to the local network: is this port free, does that address answer."""
+
+import socket
+from contextlib import closing
+
+import httpx
+import psutil
+
+from cli.stack.errors import PortInUseError
+
+PROBE_SECONDS = 2.0
+
+
+def ensure_free(host: str, port: int, variable: str, what: str) -> None:
+    """Raise PortInUseError, naming the environment variable to change, if `what` could not listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+            trial.listen(1)
+        except OSError as error:
+            raise PortInUseError(
+                f"{what} cannot listen on {host}:{port} ({error.strerror}{_owner(port)}): "
+                f"stop the program that uses port {port}, or set {variable} to a free one"
+            ) from error
+
+
+def _owner(port: int) -> str:
+    try:
+        taken = [entry for entry in psutil.net_connections("tcp") if entry.laddr and entry.laddr.port == port]
+        pids = [entry.pid for entry in taken if entry.status == psutil.CONN_LISTEN and entry.pid]
+        return f", by {psutil.Process(pids[0]).name()}, pid {pids[0]}" if pids else ""
+    except psutil.Error:  # whose port it is, is a courtesy; some systems tell it to root only
+        return ""
+
+
+def free_port() -> int:
+    """A port that was free a moment ago; for tests."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+async def get(url: str) -> httpx.Response | None:
+    """The answer of a local address, or None if there is none yet."""
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+            return await client.get(url)
+    except httpx.TransportError:
+        return None
+
+
+async def answers(url: str) -> bool:
+    """True if the address answers with success."""
+    response = await get(url)
+    return response is not None and response.is_success

@@ -1,0 +1,67 @@
+"""Workflows that only remember what they were asked for, and can be told to be away or to refuse."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from domain.campaigns import CampaignRef, ChangePacing, Command, CommandResult
+from domain.deliveries import DeliveryRequest
+from domain.signals import Signal
+from domain.statuses import CampaignStatus
+from workflows.handles import CampaignRefused, EngineUnavailable, Workflows
+
+STATUS_AFTER = {
+    Command.PAUSE: CampaignStatus.PAUSED,
+    Command.RESUME: CampaignStatus.RUNNING,
+    Command.CANCEL: CampaignStatus.CANCELLED,
+    Command.RETRY_FAILED: CampaignStatus.RUNNING,
+}
+
+
+@dataclass
+class RecordingWorkflows(Workflows):
+    """Every call is kept in `calls` as (method, argument)."""
+
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    away: bool = False
+    refuses: str | None = None
+    affected: int = 0
+
+    def _note(self, method: str, argument: Any) -> None:
+        if self.away:
+            raise EngineUnavailable("UNAVAILABLE")
+        if self.refuses is not None:
+            raise CampaignRefused(self.refuses)
+        self.calls.append((method, argument))
+
+    def asked(self, method: str) -> list[Any]:
+        """The arguments that a method was called with."""
+        return [argument for name, argument in self.calls if name == method]
+
+    async def start_campaign(self, campaign: CampaignRef, channel_id: UUID, name: str) -> None:
+        """Remembers the start."""
+        self._note("start_campaign", campaign)
+
+    async def command(self, campaign_id: UUID, command: Command) -> CommandResult:
+        """Remembers the command."""
+        self._note("command", (campaign_id, command))
+        return CommandResult(status=STATUS_AFTER[command], affected=self.affected)
+
+    async def change_pacing(self, campaign_id: UUID, change: ChangePacing) -> CommandResult:
+        """Remembers the change."""
+        self._note("change_pacing", (campaign_id, change.pacing))
+        return CommandResult(status=CampaignStatus.RUNNING)
+
+    async def deliver(self, signals: Iterable[Signal]) -> None:
+        """Remembers each signal."""
+        for signal in signals:
+            self._note("deliver", signal)
+
+    async def release_channel(self, tenant_id: UUID, channel_id: UUID) -> None:
+        """Remembers the release."""
+        self._note("release_channel", (tenant_id, channel_id))
+
+    async def send_single(self, delivery_id: UUID, request: DeliveryRequest) -> None:
+        """Remembers the request."""
+        self._note("send_single", (delivery_id, request))
