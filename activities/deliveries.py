@@ -76,7 +76,9 @@ class ChannelDeliveries(Deliveries):
                 asked_at = time.monotonic()
                 step = await self._settle(step, request)
             if isinstance(step, InFlight):
-                raise _later(step.seconds, "another attempt holds the claim")
+                raise _later(
+                    step.seconds, "somebody else goes first: the holder of the claim, or of the channel's slot"
+                )
             if isinstance(step, Receipt):
                 return self._final(step)
             return self._final(await self._call(step, request, asked_at))
@@ -146,7 +148,9 @@ class ChannelDeliveries(Deliveries):
             await self._ledger.unsettled(unsettled.delivery_id, request, f"could not ask the platform: {error.message}")
             raise _later(_pause(), "the platform cannot be asked just now") from error
         if found is not None and found.raw_status == "failed":
-            return await self._ledger.failed(unsettled.delivery_id, request, "the platform took it and could not deliver it")
+            return await self._ledger.failed(
+                unsettled.delivery_id, request, "the platform took it and could not deliver it"
+            )
         if found is not None:
             return await self._ledger.sent(
                 unsettled.delivery_id, request, found.provider_message_id, found.wa_id, at=found.accepted_at

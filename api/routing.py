@@ -1,4 +1,4 @@
-"""Routers whose writes honour `Idempotency-Key`."""
+"""Routers whose writes honour `Idempotency-Key`, and leave no uploaded file behind."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -23,7 +23,10 @@ class WriteOnceRoute(APIRoute):
         async def once(request: Request) -> Response:
             if request.method in READS:
                 return await handle(request)
-            return await answer_once(request, handle)
+            try:
+                return await answer_once(request, handle)
+            finally:
+                await request.close()
 
         return once
 

@@ -1,7 +1,7 @@
 """Progress as server-sent events: one poller per campaign that somebody watches, whatever the number of viewers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -98,7 +98,7 @@ class ProgressHub:
         for feed in self._feeds.values():
             feed.close()
 
-    async def events(self, tenant_id: UUID, campaign_id: UUID) -> AsyncIterator[bytes]:
+    async def events(self, tenant_id: UUID, campaign_id: UUID) -> AsyncGenerator[bytes, None]:
         """The stream of one viewer: the present state, each change, a heartbeat in silence, and the end."""
         number = 0
         async with self._watching((tenant_id, campaign_id)) as feed:

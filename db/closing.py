@@ -13,8 +13,10 @@ _LOCK = text("""
 """)
 _CLOSE = text("""
     UPDATE enrollments SET outcome = CAST(:outcome AS varchar), closed_at = now(), held = false,
-           status = CASE WHEN status = 'pending' AND CAST(:outcome AS varchar) IN ('cancelled', 'opted_out')
-                         THEN CASE CAST(:outcome AS varchar) WHEN 'cancelled' THEN 'cancelled' ELSE 'suppressed' END ELSE status END
+           status = CASE WHEN status <> 'pending' THEN status
+                         WHEN CAST(:outcome AS varchar) = 'cancelled' THEN 'cancelled'
+                         WHEN CAST(:outcome AS varchar) = 'opted_out' THEN 'suppressed'
+                         ELSE status END
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
 """)
 _REPLY = text("""

@@ -15,6 +15,9 @@ APPLICATION_ROLE = "relance_app"
 """The role that the application acts as: it owns nothing, so row-level security binds it."""
 
 
+_BIND = text("SELECT set_config(:setting, :value, true)")
+
+
 class _PlainSession(Session):
     """SQLModel discourages `execute` in favour of `exec`, which raw SQL does not fit: SQLAlchemy's own, then."""
 
@@ -41,7 +44,6 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             connect_args={"server_settings": {"role": APPLICATION_ROLE, "timezone": "UTC"}, "timeout": 5},
         )
         return cls(engine)
@@ -68,6 +70,10 @@ class Database:
         async with self._bound("relance.channel", str(channel_id)) as session:
             yield session
 
+    async def bind(self, session: AsyncSession, tenant_id: UUID) -> None:
+        """Binds a look-up's transaction to the tenant that it found, so that one transaction serves for both."""
+        await session.execute(_BIND, {"setting": "relance.tenant", "value": str(tenant_id)})
+
     @asynccontextmanager
     async def every_tenant(self) -> AsyncIterator[AsyncSession]:
         """A transaction that sees the list of tenants and none of their rows: what a sweep starts from."""
@@ -83,7 +89,5 @@ class Database:
     async def _bound(self, setting: str, value: str) -> AsyncIterator[AsyncSession]:
         async with Transaction(self._engine, expire_on_commit=False) as session, session.begin():
             # Local to the transaction, so that a pooled connection never carries a tenant to its next user.
-            await session.execute(
-                text("SELECT set_config(:setting, :value, true)"), {"setting": setting, "value": value}
-            )
+            await session.execute(_BIND, {"setting": setting, "value": value})
             yield session

@@ -1,6 +1,6 @@
 """Inbound events: stored once, then turned into messages, interactions and receipts, repeatably."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -61,6 +61,7 @@ async def process_event(session: AsyncSession, tenant_id: UUID, event_id: UUID) 
             event.problem = UNMATCHED
         else:
             signals += told
+    await session.flush()
     return signals
 
 
@@ -69,17 +70,13 @@ async def mark_processed(session: AsyncSession, event_id: UUID) -> bool:
     done = await session.execute(
         text("""
             UPDATE inbound_events SET processed_at = now()
-            WHERE id = :id AND processed_at IS NULL AND (problem IS NULL OR received_at < :give_up)
+            WHERE id = :id AND processed_at IS NULL
+              AND (problem IS NULL OR received_at < now() - CAST(:keep_trying AS interval))
             RETURNING id
         """),
-        {"id": event_id, "give_up": await _give_up_before(session)},
+        {"id": event_id, "keep_trying": KEEP_TRYING_FOR},
     )
     return done.first() is not None
-
-
-async def _give_up_before(session: AsyncSession) -> datetime:
-    now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
-    return now - KEEP_TRYING_FOR
 
 
 async def waiting_events(session: AsyncSession, tenant_id: UUID, older_than: timedelta, limit: int) -> list[UUID]:
@@ -88,7 +85,7 @@ async def waiting_events(session: AsyncSession, tenant_id: UUID, older_than: tim
         text("""
             SELECT id FROM inbound_events
             WHERE tenant_id = :tenant_id AND processed_at IS NULL
-              AND received_at < now() - :older_than * (1 + least(attempts, 20) * attempts / 4.0)
+              AND received_at + CAST(:older_than AS interval) * (1 + least(attempts, 30) * least(attempts, 30)) < now()
             ORDER BY received_at LIMIT :limit
         """),
         {"tenant_id": tenant_id, "older_than": older_than, "limit": limit},

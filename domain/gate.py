@@ -1,16 +1,22 @@
 """The one decision before every send: send it, hold it, or refuse it, and why."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from domain.statuses import CampaignStatus, ChannelStatus
+from domain.statuses import BULK_PRIORITY, SEND_PRIORITY, CampaignStatus, ChannelStatus, DeliveryKind
 
 AUTOMATIC_ANSWERS: frozenset[str] = frozenset({"auto_reply", "comment_reply"})
 """Kinds that AI control switches; campaigns are a person's own doing and are not among them."""
 
-RATE_WAIT_SECONDS = 3.0
-"""A channel's next free slot nearer than this is waited for by the sender itself."""
+LONGEST_RATE_WAIT_SECONDS = 3.0
+"""The longest that a sender itself waits for the channel's next free slot."""
+
+
+def rate_wait_seconds(kind: DeliveryKind, rate_per_second: float) -> float:
+    """How far ahead a slot may be taken; bulk takes the very next one only, so that no reply queues behind bulk."""
+    ahead = 1 / rate_per_second if SEND_PRIORITY[kind] == BULK_PRIORITY else LONGEST_RATE_WAIT_SECONDS
+    return min(ahead, LONGEST_RATE_WAIT_SECONDS)
 
 
 class Decision(StrEnum):
@@ -96,6 +102,7 @@ class ChannelFacts:
     window_opens_at: datetime | None = None
     ai_enabled: bool = True
     next_slot_at: datetime | None = None
+    rate_wait_seconds: float = LONGEST_RATE_WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +176,9 @@ def _timed_hold(facts: GateFacts) -> Verdict | None:
         holds.append((channel.quota_resets_at, Reason.DAILY_QUOTA, f"daily quota of {channel.quota}"))
     if channel.window_opens_at is not None:
         holds.append((channel.window_opens_at, Reason.SEND_WINDOW, "send window"))
-    if channel.next_slot_at is not None and (channel.next_slot_at - facts.now).total_seconds() > RATE_WAIT_SECONDS:
+    if channel.next_slot_at is not None and channel.next_slot_at > facts.now + timedelta(
+        seconds=channel.rate_wait_seconds
+    ):
         holds.append((channel.next_slot_at, Reason.RATE, "channel rate"))
     if not holds:
         return None

@@ -84,9 +84,11 @@ class UnknownPolicy(StrEnum):
     MARK_SENT = "mark_sent"
 
 
+BULK_PRIORITY = 5
+
 SEND_PRIORITY: dict[DeliveryKind, int] = {
     DeliveryKind.MESSAGE_2: 1,
     DeliveryKind.TEST: 2,
-    DeliveryKind.MESSAGE_1: 5,
+    DeliveryKind.MESSAGE_1: BULK_PRIORITY,
 }
 """Task priorities of the send queue, lowest leaves first (3 is kept for first contacts, follow-ups and posts)."""

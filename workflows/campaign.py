@@ -1,179 +1,36 @@
 """A campaign: batches of enrollments at its pace, stock taken after each, until the last window is over."""
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.breaker import ErrorSample, judge
     from domain.campaigns import (
-        ALLOWED,
         PROBE_FAILED,
         PROBE_PASSED,
         PROBE_WANTED,
         CampaignInput,
-        CampaignState,
         ChangePacing,
         Command,
         CommandResult,
     )
-    from domain.pacing import MINIMUM_SAMPLE, Pacing, adapt_delay
+    from domain.pacing import MINIMUM_SAMPLE, adapt_delay
     from domain.statuses import CampaignStatus
-    from workflows.policies import PATIENT, RECORD, REPEATABLE
-    from workflows.ports import (
-        CampaignPlan,
-        Campaigns,
-        Holds,
-        LaunchRequest,
-        LaunchResult,
-        MarkRequest,
-        MarkResult,
-        ReleaseRequest,
-        Stock,
-        StockRequest,
-    )
+    from workflows.campaign_process import LEAD, Process
+    from workflows.policies import PATIENT, REPEATABLE
+    from workflows.ports import Campaigns, Stock
 
-LEAD = timedelta(seconds=1)
-"""The next batch is launched this long before the last one is out, so that no gap opens between them."""
-
-PATIENCE = timedelta(minutes=10)
 LOOKS_PER_WINDOW = 100
 SHORTEST_LOOK = timedelta(milliseconds=500)
 LONGEST_LOOK = timedelta(minutes=10)
 
-
-class Process:
-    """What a campaign's workflow knows, and the small steps that its process is told in."""
-
-    def __init__(self, start: CampaignInput) -> None:
-        self.campaign = start.campaign
-        self.state = start.state or CampaignState()
-        self.status = CampaignStatus.RUNNING
-        self.pacing = Pacing()
-        self.rate = 1.0
-        self.window = timedelta(0)
-        self.tripped = False
-        self.probing = False
-        self.releasing = False
-        self.lock = asyncio.Lock()
-
-    @property
-    def over(self) -> bool:
-        """Nothing more is to be launched or waited for."""
-        return self.status in (CampaignStatus.CANCELLED, CampaignStatus.COMPLETED)
-
-    @property
-    def halted(self) -> bool:
-        """Paused or over."""
-        return self.status != CampaignStatus.RUNNING
-
-    def adopt(self, plan: CampaignPlan) -> None:
-        """Takes up what the database says of the campaign."""
-        self.status = plan.status
-        self.pacing = plan.pacing
-        self.rate = plan.rate_per_second
-        self.window = timedelta(seconds=plan.reply_window_seconds)
-        self.state.delay_seconds = plan.delay_seconds
-        self.state.sampled_until = self.state.sampled_until or workflow.now()
-
-    def refuse_unless_allowed(self, command: Command) -> None:
-        """Raises the error that becomes a 409."""
-        if self.status not in ALLOWED[command]:
-            verb = command.value.replace("_", " ")
-            raise ApplicationError(
-                f"A campaign that is {self.status} cannot take '{verb}'.", type="CampaignRefused", non_retryable=True
-            )
-
-    @property
-    def low_water(self) -> int:
-        """How many of a batch may still be in flight when the next one is launched."""
-        if self.state.exhausted or self.pacing.batch_pause_seconds > 0:
-            return 0
-        interval = max(self.state.delay_seconds, 1 / self.rate)
-        return min(int(LEAD.total_seconds() / interval), self.pacing.batch_size // 2)
-
-    async def mark(
-        self,
-        status: CampaignStatus,
-        *,
-        reason: str | None = None,
-        probe: str | None = None,
-        error_rate: float | None = None,
-    ) -> MarkResult:
-        """Writes the state; the gate obeys it from the commit on."""
-        request = MarkRequest(
-            campaign=self.campaign,
-            status=status,
-            reason=reason,
-            probe=probe,
-            delay_seconds=self.state.delay_seconds,
-            pacing=self.pacing,
-            error_rate=error_rate,
-        )
-        if status == CampaignStatus.CANCELLED:  # touches every contact that has not had Message 1
-            result = await workflow.execute_activity_method(Campaigns.mark, request, summary="Cancel", **REPEATABLE)
-        else:
-            result = await workflow.execute_local_activity_method(Campaigns.mark, request, **RECORD)
-        self.status = result.status
-        workflow.set_current_details(f"{result.status}{f': {reason}' if reason else ''}")
-        return result
-
-    async def launch(self, size: int) -> LaunchResult:
-        """Starts the next `size` enrollments at the campaign's pace and moves the cursor behind them."""
-        first_at = max(workflow.now(), self.state.cursor or workflow.now())
-        delay = self.state.delay_seconds
-        result = await workflow.execute_activity_method(
-            Campaigns.launch,
-            LaunchRequest(campaign=self.campaign, size=size, first_at=first_at, delay_seconds=delay),
-            summary=f"Launch up to {size}, {delay:g} s apart",
-            **REPEATABLE,
-        )
-        self.state.exhausted = result.exhausted
-        self.state.cursor = first_at + timedelta(seconds=result.started * delay + self.pacing.batch_pause_seconds)
-        return result
-
-    async def take_stock(self, in_flight: int, patience: timedelta = PATIENCE) -> Stock | None:
-        """Counts once at most `in_flight` are not yet out; None when the campaign was cancelled meanwhile."""
-        counting = workflow.start_activity_method(
-            Campaigns.take_stock,
-            StockRequest(
-                campaign=self.campaign,
-                in_flight=in_flight,
-                since=self.state.sampled_until or workflow.now(),
-                patience_seconds=patience.total_seconds(),
-            ),
-            summary=f"Take stock when at most {in_flight} are in flight",
-            **PATIENT,
-        )
-        await workflow.wait_condition(lambda: counting.done() or self.over)
-        if not counting.done():
-            counting.cancel()
-            return None
-        stock = await counting
-        self.rate = stock.rate_per_second
-        return stock
-
-    async def release(self, limit: int | None = None) -> int:
-        """Lets held messages of the campaign go on."""
-        released = await workflow.execute_activity_method(
-            Holds.release,
-            ReleaseRequest(tenant_id=self.campaign.tenant_id, campaign_id=self.campaign.campaign_id, limit=limit),
-            summary="Release what was held" if limit is None else f"Release {limit}",
-            **PATIENT,
-        )
-        return released.count
-
-    async def rest(self, until: datetime) -> None:
-        """Waits, but not through a pause or a cancel."""
-        left = until - workflow.now()
-        if left <= timedelta(0):
-            return
-        try:
-            await workflow.wait_condition(lambda: self.halted, timeout=left, timeout_summary="Until the next batch")
-        except TimeoutError:
-            return
+PROBE_LOOK = timedelta(seconds=1)
+PROBE_LOOKS = 3
+PROBE_REST = timedelta(seconds=5)
+"""When none of the held messages turned out to be free to go as the probe, the next one is tried after this."""
 
 
 @workflow.defn(name="Campaign")
@@ -195,26 +52,31 @@ class Campaign:
                 break
             await self._step()
             if workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(workflow.all_handlers_finished)
+                await self._finish_handlers()
                 workflow.continue_as_new(CampaignInput(campaign=start.campaign, state=process.state))
         if process.status == CampaignStatus.CANCELLED:
             await workflow.execute_activity_method(
                 Campaigns.stop_open, process.campaign, summary="Stop what still runs", **PATIENT
             )
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._finish_handlers()
         return process.status
 
     async def _step(self) -> None:
-        process = self._process
-        if process.probing:
+        state = self._process.state
+        if state.probing:
             await self._probe()
-        elif process.releasing:
-            process.releasing = False
-            await process.release()
-        elif not process.state.exhausted:
+        elif state.batch_out:
+            await self._let_go_out()
+        elif not state.exhausted:
             await self._run_batch()
         else:
             await self._wait_for_the_last()
+
+    async def _finish_handlers(self) -> None:
+        process = self._process
+        await workflow.wait_condition(
+            lambda: workflow.all_handlers_finished() and (process.over or not process.releases)
+        )
 
     async def _open(self) -> None:
         process = self._process
@@ -223,6 +85,7 @@ class Campaign:
                 Campaigns.plan, process.campaign, summary="Read the plan", **REPEATABLE
             )
             process.adopt(plan)
+            process.opened = True
             if process.campaign.reopen and plan.status == CampaignStatus.COMPLETED:
                 await self._requeue()
         if plan.start_at is not None and process.status in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
@@ -243,45 +106,44 @@ class Campaign:
             return
 
     async def _run_batch(self) -> None:
-        """One batch: launch, let it go out, take stock, pause."""
+        """Launches one batch, after the pause that the last one left."""
         process = self._process
         if process.pacing.batch_pause_seconds > 0 and process.state.cursor is not None:
             await process.rest(process.state.cursor - LEAD)
             if process.halted:
                 return
         result = await process.launch(process.pacing.batch_size)
-        if result.started == 0:
-            return
-        await self._let_go_out(process.low_water)
+        process.state.batch_out = result.started > 0
 
-    async def _let_go_out(self, low_water: int) -> None:
+    async def _let_go_out(self) -> None:
+        """Waits until the batch is nearly out, and judges by what became of it."""
         process = self._process
-        assert process.state.cursor is not None  # noqa: S101  (set by the launch before)
-        last_at = process.state.cursor - timedelta(seconds=process.pacing.batch_pause_seconds)
-        await process.rest(last_at - LEAD - timedelta(seconds=process.state.delay_seconds * low_water))
-        while not process.halted:
-            stock = await process.take_stock(low_water)
+        low_water = process.low_water
+        if process.state.cursor is not None:
+            last_at = process.state.cursor - timedelta(seconds=process.pacing.batch_pause_seconds)
+            await process.rest(last_at - LEAD - timedelta(seconds=process.state.delay_seconds * low_water))
+        while process.state.batch_out and not process.halted:
+            stock = await process.take_stock(low_water, unless=lambda: process.over)
             if stock is None:
                 return
             await self._judge(stock)
-            if stock.in_flight <= low_water:
-                return
+            process.state.batch_out = stock.in_flight > low_water
 
     async def _judge(self, stock: Stock) -> None:
         """Slows down or pauses by the error sample; a sample too small to tell is left to grow."""
         process = self._process
         if stock.attempted < MINIMUM_SAMPLE:
             return
-        process.state.sampled_until = stock.taken_at
-        error_rate = stock.errored / stock.attempted
         async with process.lock:
             if process.halted:
                 return
+            error_rate = stock.errored / stock.attempted
+            process.state.sampled_until = stock.taken_at
             process.state.delay_seconds = adapt_delay(
                 process.state.delay_seconds, process.pacing, error_rate, stock.attempted
             )
             verdict = judge(ErrorSample(attempted=stock.attempted, errored=stock.errored))
-            process.tripped = verdict.tripped
+            process.state.tripped = verdict.tripped
             status = CampaignStatus.PAUSED if verdict.tripped else CampaignStatus.RUNNING
             await process.mark(status, reason=verdict.reason if verdict.tripped else None, error_rate=error_rate)
 
@@ -293,38 +155,41 @@ class Campaign:
             process.state.cursor = None
             sent = (await process.launch(1)).started
         probe = await self._watch_probe() if sent else PROBE_PASSED
+        if probe == PROBE_WANTED:
+            await process.rest(workflow.now() + PROBE_REST)
+            return
         async with process.lock:
-            if process.halted or probe == PROBE_WANTED:
+            if process.halted:
                 return
-            process.probing = False
+            process.state.probing = False
             process.state.sampled_until = workflow.now()
             if probe == PROBE_FAILED:
-                process.tripped = True
+                process.state.tripped = True
                 await process.mark(
                     CampaignStatus.PAUSED, reason="The probe message met an error, like those before it."
                 )
                 return
-            process.releasing = True
             await process.mark(CampaignStatus.RUNNING)
+            process.release_all()
 
     async def _watch_probe(self) -> str:
         """How the probe ended; `wanted` when the one that was tried turned out not to be one."""
         process = self._process
-        tries = 0
+        looks = 0
         while not process.halted:
-            stock = await process.take_stock(0, patience=timedelta(seconds=2))
+            stock = await process.take_stock(0, unless=lambda: process.over, patience=PROBE_LOOK)
             if stock is None:
                 break
             if stock.probe in (PROBE_PASSED, PROBE_FAILED):
                 return stock.probe
-            tries += 1
-            if stock.probe == PROBE_WANTED and tries > 2:
+            looks += 1
+            if stock.probe in (None, PROBE_WANTED) and looks >= PROBE_LOOKS:
                 break
         return PROBE_WANTED
 
     async def _wait_for_the_last(self) -> None:
         process = self._process
-        stock = await process.take_stock(0)
+        stock = await process.take_stock(0, unless=lambda: process.over or not process.state.exhausted)
         if stock is None or process.halted:
             return
         await self._judge(stock)
@@ -350,70 +215,75 @@ class Campaign:
     @workflow.update
     async def pause(self) -> CommandResult:
         """Holds every message that is not yet at the platform."""
-        process = self._process
-        async with process.lock:
-            process.refuse_unless_allowed(Command.PAUSE)
+        async with self._taking(Command.PAUSE) as process:
             result = await process.mark(CampaignStatus.PAUSED, reason="Paused by an operator.")
         return CommandResult(status=result.status)
 
     @workflow.update
     async def resume(self) -> CommandResult:
         """Goes on; after a trip of the breaker with one probe first."""
-        process = self._process
-        async with process.lock:
-            process.refuse_unless_allowed(Command.RESUME)
-            process.probing = process.tripped
-            process.releasing = not process.tripped
-            process.tripped = False
-            process.state.sampled_until = workflow.now()
-            result = await process.mark(CampaignStatus.RUNNING, probe=PROBE_WANTED if process.probing else None)
+        async with self._taking(Command.RESUME) as process:
+            state = process.state
+            state.probing = state.probing or state.tripped
+            state.tripped = False
+            state.sampled_until = workflow.now()
+            result = await process.mark(CampaignStatus.RUNNING, probe=PROBE_WANTED if state.probing else None)
+            if not state.probing:
+                process.release_all()
         return CommandResult(status=result.status)
 
     @workflow.update
     async def cancel(self) -> CommandResult:
         """Ends the campaign; what the platform does not have yet is never sent."""
-        process = self._process
-        async with process.lock:
-            process.refuse_unless_allowed(Command.CANCEL)
+        async with self._taking(Command.CANCEL) as process:
             result = await process.mark(CampaignStatus.CANCELLED)
         return CommandResult(status=result.status, affected=result.affected)
 
     @workflow.update
     async def retry_failed(self) -> CommandResult:
         """Puts the contacts whose Message 1 failed back in line."""
-        process = self._process
-        async with process.lock:
-            process.refuse_unless_allowed(Command.RETRY_FAILED)
+        async with self._taking(Command.RETRY_FAILED) as process:
             affected = await self._requeue()
         return CommandResult(status=process.status, affected=affected)
 
     @workflow.update
     async def change_pacing(self, change: ChangePacing) -> CommandResult:
         """A new pacing, in force from the next batch on."""
-        process = self._process
-        async with process.lock:
-            if process.over:
-                process.refuse_unless_allowed(Command.PAUSE)
+        async with self._taking(Command.CHANGE_PACING) as process:
             process.pacing = change.pacing
             process.state.delay_seconds = change.pacing.delay_seconds
-            result = await process.mark(process.status)
+            result = await process.mark_pacing()
         return CommandResult(status=result.status)
 
     @pause.validator
     def _may_pause(self) -> None:
-        self._process.refuse_unless_allowed(Command.PAUSE)
+        self._refuse_early(Command.PAUSE)
 
     @resume.validator
     def _may_resume(self) -> None:
-        self._process.refuse_unless_allowed(Command.RESUME)
+        self._refuse_early(Command.RESUME)
 
     @cancel.validator
     def _may_cancel(self) -> None:
-        self._process.refuse_unless_allowed(Command.CANCEL)
+        self._refuse_early(Command.CANCEL)
 
     @retry_failed.validator
     def _may_retry(self) -> None:
-        self._process.refuse_unless_allowed(Command.RETRY_FAILED)
+        self._refuse_early(Command.RETRY_FAILED)
+
+    def _refuse_early(self, command: Command) -> None:
+        """Before anything is recorded; while the plan is being read nobody knows the state yet."""
+        if self._process.opened:
+            self._process.refuse_unless_allowed(command)
+
+    @asynccontextmanager
+    async def _taking(self, command: Command) -> AsyncIterator[Process]:
+        """One command at a time, on the state that the ones before it left."""
+        process = self._process
+        await workflow.wait_condition(lambda: process.opened)
+        async with process.lock:
+            process.refuse_unless_allowed(command)
+            yield process
 
     async def _requeue(self) -> int:
         process = self._process

@@ -5,7 +5,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -119,6 +125,8 @@ class Workflows:
                 "ChannelRelease",
                 ReleaseRequest(tenant_id=tenant_id, channel_id=channel_id),
                 id=ids.channel_release_workflow_id(channel_id),
+                # A release that is under way may have passed by what was held since: begin again.
+                id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
                 task_queue=ids.TASK_QUEUE,
                 search_attributes=search_attributes(tenant_id, channel_id),
                 static_summary="Lets the channel's held deliveries go on",

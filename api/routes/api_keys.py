@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Administrator, Caller, Scope
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
 from api.problems import Conflict, Forbidden, NotFound
 from api.routing import api_router
@@ -64,7 +65,7 @@ async def create(body: NewApiKey, caller: Administrator) -> ApiKeyMade:
     return ApiKeyMade(**_shown(row), key=key)
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[PageQuery, Query()], caller: Administrator) -> Page[ApiKeyOut]:
     """List the keys, newest first."""
     after = decode_cursor(query.cursor, BY_AGE)

@@ -1,17 +1,18 @@
 """Campaigns: making, listing, showing, changing and watching them."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Caller, Reader, ServicesDep, Writer
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
+from api.positions import BY_AGE
 from api.problems import Conflict, NotFound, Unprocessable
 from api.routes.campaign_shapes import (
     CampaignChange,
@@ -33,7 +34,6 @@ from domain.campaigns import ChangePacing
 from domain.pacing import Pacing
 from domain.statuses import CampaignStatus
 
-POSITION = TypeAdapter(tuple[datetime, UUID])
 OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.CANCELLED})
 DRAFT_ONLY = ("message_1", "message_2", "reply_window_seconds", "start_at", "pacing")
 """Columns; the pacing of a campaign that is started is its workflow's."""
@@ -83,10 +83,10 @@ async def _draft(session: AsyncSession, campaign_id: UUID, body: NewCampaign, ca
     )
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[CampaignQuery, Query()], caller: Reader) -> Page[CampaignOut]:
     """List campaigns, newest first."""
-    after = decode_cursor(query.cursor, POSITION)
+    after = decode_cursor(query.cursor, BY_AGE)
     filters = query.model_dump(include={"search", "status", "channel_id"})
     async with caller.transaction() as session:
         rows = await list_campaigns(session, **filters, after=after, limit=query.limit + 1)

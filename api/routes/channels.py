@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Administrator, Caller, Reader, Sender
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
 from api.problems import NotFound, Unavailable
 from api.routes.channel_shapes import ChannelChange, ChannelOut, NewChannel, channel_out
@@ -42,7 +43,7 @@ async def connect(body: NewChannel, caller: Administrator) -> ChannelOut:
     return channel_out(view, caller.services.public_url, body.webhook_secret)
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[PageQuery, Query()], caller: Reader) -> Page[ChannelOut]:
     """List channels, newest first."""
     after = decode_cursor(query.cursor, BY_AGE)

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Reader
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
 from api.problems import NotFound
 from api.routes.contact_shapes import ContactDetail, ContactOut, EntryOut, contact_out, enrollment_out, entry_out
@@ -29,7 +30,7 @@ class ContactQuery(PageQuery):
     name: Search | None = Field(default=None, description="A part of the name, in any case.")
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[ContactQuery, Query()], caller: Reader) -> Page[ContactOut]:
     """List or search contacts, newest first."""
     after = decode_cursor(query.cursor, BY_AGE)
@@ -51,7 +52,7 @@ async def show(contact_id: UUID, caller: Reader) -> ContactDetail:
     return ContactDetail(**contact_out(view).model_dump(), enrollments=shown)
 
 
-@router.get("/{contact_id}/timeline")
+@router.get("/{contact_id}/timeline", dependencies=[ONCE_EACH])
 async def timeline(contact_id: UUID, query: Annotated[PageQuery, Query()], caller: Reader) -> Page[EntryOut]:
     """Show all that happened to one contact, oldest first: messages, sends and holds with their reasons, opt-outs."""
     after = decode_cursor(query.cursor, TIMELINE_POSITION)

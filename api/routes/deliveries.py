@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Reader, Sender
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
 from api.problems import Conflict, NotFound
 from api.routes.contact_shapes import reason_text
@@ -94,7 +95,7 @@ class Resolution(Shape):
     action: Action = Field(examples=["mark_sent"])
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[DeliveryQuery, Query()], caller: Reader) -> Page[DeliveryOut]:
     """List deliveries that are held, of unknown outcome or under way, newest first."""
     statuses = [query.status] if query.status else [Waiting.UNKNOWN, Waiting.HELD]

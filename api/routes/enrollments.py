@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from api.dependencies import Caller, Reader, Writer
 from api.downloads import CSV_RESPONSES, csv_response, plain
-from api.forms import is_multipart, read_form
 from api.pagination import Page, PageQuery, RowNumber, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.problems import Conflict, NotFound
 from api.routes.campaigns import found
 from api.routes.enrollment_shapes import EnrollmentOut, enrollment_out
@@ -59,13 +59,8 @@ async def import_contacts(campaign_id: UUID, request: Request, caller: Writer) -
     """
     async with caller.transaction() as session:
         _refuse_closed(await found(session, campaign_id))
-    try:
-        rows = await uploaded_rows(request, await default_region(caller))
-        result = await _take_in(caller, campaign_id, rows)
-    finally:
-        if is_multipart(request):
-            await (await read_form(request)).close()
-    return _answer(campaign_id, result)
+    rows = await uploaded_rows(request, await default_region(caller))
+    return _answer(campaign_id, await _take_in(caller, campaign_id, rows))
 
 
 def _refuse_closed(campaign: Campaign) -> None:
@@ -104,7 +99,7 @@ def _answer(campaign_id: UUID, result: ImportResult) -> ImportAnswer:
     )
 
 
-@router.get("/{campaign_id}/contacts")
+@router.get("/{campaign_id}/contacts", dependencies=[ONCE_EACH])
 async def list_page(
     campaign_id: UUID, query: Annotated[EnrollmentQuery, Query()], caller: Reader
 ) -> Page[EnrollmentOut]:

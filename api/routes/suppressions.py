@@ -16,6 +16,7 @@ from api.downloads import CSV_RESPONSES, csv_response, plain
 from api.forms import is_multipart, read_form
 from api.optouts import opt_out
 from api.pagination import Page, PageQuery, decode_cursor, page_of
+from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
 from api.problems import Conflict, NotFound
 from api.routes.contacts import phone_prefix
@@ -72,7 +73,7 @@ class SuppressionImport(BaseModel):
     errors: list[RowError] = Field(default=[], description="The first 100 rows that were not taken, and why.")
 
 
-@router.get("")
+@router.get("", dependencies=[ONCE_EACH])
 async def list_page(query: Annotated[SuppressionQuery, Query()], caller: Reader) -> Page[SuppressionOut]:
     """List or search the suppressed phones, newest first."""
     after = decode_cursor(query.cursor, BY_AGE)
@@ -127,8 +128,7 @@ async def import_phones(request: Request, caller: Writer) -> SuppressionImport:
             await _rewind(request)
             return await _take_in(caller, await uploaded_rows(request, region))
     finally:
-        if is_multipart(request):
-            await (await read_form(request)).close()
+        await request.close()
 
 
 async def _rewind(request: Request) -> None:

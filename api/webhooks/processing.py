@@ -1,4 +1,4 @@
-"""One webhook call from its storing to its effects: kept first, then acted on, then told."""
+"""A stored webhook call and its effects: acted on, then told."""
 
 import asyncio
 from datetime import timedelta
@@ -9,8 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Services
-from db.inbound import mark_processed, process_event, store_event
-from domain.inbound import IncomingEvent
+from db.inbound import mark_processed, process_event
 from workflows.handles import EngineUnavailable
 
 PROCESS_WITHIN = timedelta(seconds=4)
@@ -27,14 +26,11 @@ class Taken(StrEnum):
     REPEATED = "repeated"
 
 
-async def take_in(services: Services, tenant_id: UUID, event: IncomingEvent) -> Taken:
-    """Stores the event once and, if all is well, processes it at once.
+async def take_in(services: Services, tenant_id: UUID, event_id: UUID | None) -> Taken:
+    """Processes a stored event at once if all is well; None stands for one that had been processed before.
 
-    From the first commit on the event cannot be lost: whatever is away afterwards, the sweep takes it up. What the
-    database raises before that commit is raised, so that the platform sends the event again.
+    It was committed and cannot be lost: whatever is away now, the sweep takes it up.
     """
-    async with services.database.tenant(tenant_id) as session:
-        event_id = await store_event(session, tenant_id, event)
     if event_id is None:
         return Taken.REPEATED
     try:
@@ -50,6 +46,8 @@ async def _process(services: Services, tenant_id: UUID, event_id: UUID) -> bool:
     """Records, commits, tells, and only then ends the event: a crash anywhere leaves it to be processed again."""
     async with services.database.tenant(tenant_id) as session:
         signals = await process_event(session, tenant_id, event_id)
+        if not signals:  # nobody to tell, so its end is part of its record
+            return await mark_processed(session, event_id)
     await services.workflows.deliver(signals)
     async with services.database.tenant(tenant_id) as session:
         return await mark_processed(session, event_id)

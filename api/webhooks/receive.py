@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Services, ServicesDep
 from api.platforms import INBOUND, Inbound
@@ -14,7 +15,9 @@ from api.problems import PROBLEM_JSON, NotFound, Problem
 from api.webhooks.processing import Taken, take_in
 from api.webhooks.translate import incoming_event
 from connectors.wassenger.inbound import MalformedPayload
+from db.inbound import store_event
 from db.tables import Channel
+from domain.inbound import IncomingEvent
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -82,26 +85,32 @@ BODY = {
 )
 async def receive(platform: str, channel_id: UUID, request: Request, services: ServicesDep) -> Receipt:
     """Take an event of a platform: verified, stored once, acted on. An event that means nothing to us is kept too."""
-    channel = await _channel(services, platform, channel_id)
-    inbound = INBOUND[channel.platform]
     raw = await request.body()
-    if not _is_genuine(inbound, request, raw, channel, services):
-        # Nothing of the call is logged but where it went: its secret is wrong, but may be nearly right.
-        logger.warning("webhook.forged", channel_id=str(channel_id))
-        raise Forged
-    try:
-        parsed = inbound.parse(raw)
-    except MalformedPayload as error:
-        raise Malformed(error.message) from error
-    return Receipt(status=await take_in(services, channel.tenant_id, incoming_event(channel_id, parsed, raw)))
-
-
-async def _channel(services: Services, platform: str, channel_id: UUID) -> Channel:
     async with services.database.by_channel(channel_id) as session:
-        channel = (await session.exec(select(Channel).where(col(Channel.id) == channel_id))).one_or_none()
+        channel = await _channel(session, platform, channel_id)
+        event = _verified(request, raw, channel, services)
+        await services.database.bind(session, channel.tenant_id)
+        event_id = await store_event(session, channel.tenant_id, event)
+    return Receipt(status=await take_in(services, channel.tenant_id, event_id))
+
+
+async def _channel(session: AsyncSession, platform: str, channel_id: UUID) -> Channel:
+    channel = (await session.exec(select(Channel).where(col(Channel.id) == channel_id))).one_or_none()
     if channel is None or channel.platform != platform or platform not in INBOUND:
         raise NotFound("webhook address")
     return channel
+
+
+def _verified(request: Request, raw: bytes, channel: Channel, services: Services) -> IncomingEvent:
+    inbound = INBOUND[channel.platform]
+    if not _is_genuine(inbound, request, raw, channel, services):
+        # Nothing of the call is logged but where it went: its secret is wrong, but may be nearly right.
+        logger.warning("webhook.forged", channel_id=str(channel.id))
+        raise Forged
+    try:
+        return incoming_event(channel.id, inbound.parse(raw), raw)
+    except MalformedPayload as error:
+        raise Malformed(error.message) from error
 
 
 def _is_genuine(inbound: Inbound, request: Request, raw: bytes, channel: Channel, services: Services) -> bool:

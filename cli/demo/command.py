@@ -30,6 +30,7 @@ from settings import Settings, load_settings
 
 CONTACTS = Path(__file__).resolve().parents[2] / "examples" / "contacts.csv"
 PATIENCE_SECONDS = 60.0
+OVER = frozenset({"completed", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     contacts: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="CSV file to import.")] = CONTACTS,
     rate: Annotated[float, typer.Option(min=0.1, max=50, help="The channel's messages per second.")] = 10.0,
-    window: Annotated[float, typer.Option(min=2, help="Reply window in seconds (24 h in real life).")] = 12.0,
+    window: Annotated[float, typer.Option(min=2, help="Reply window in seconds (24 h in real life).")] = 15.0,
     limit: Annotated[float, typer.Option(min=1, help="Give up after so many seconds.")] = 600.0,
     fresh: Annotated[bool, typer.Option("--new", help="Start over even if the last demo was interrupted.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last demo; an error if there is none.")] = False,
@@ -133,7 +134,7 @@ def _perform(
         evidence = patiently(lambda: collect(api, platform, run))
     platform.close()
     verdict = judge(evidence)
-    save_run(settings.data_dir, run.model_copy(update={"judged": True}))
+    save_run(settings.data_dir, run.model_copy(update={"judged": evidence.status in OVER}))
     seconds = {"until_the_stack_was_up": round(times[1], 1), "in_all": round(time.monotonic() - times[0], 1)}
     numbers = {**figures(evidence, verdict), "seconds": seconds, "campaign_id": run.campaign_id}
     _tell(options, place, run, console, numbers)

@@ -40,9 +40,13 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Every fault found; none means that both accounts agree. Latencies from the reply, and from its webhook's 200."""
+    """Every fault found; none means that both accounts agree. Latencies from the reply, and from its webhook's 200.
+
+    `heard_late` counts people who wrote within the window and whose webhook was acknowledged after it.
+    """
 
     faults: tuple[Fault, ...]
+    heard_late: int
     from_reply: Latency
     from_acknowledgement: Latency
 
@@ -69,9 +73,17 @@ def judge(evidence: Evidence) -> Verdict:
     answered = [(person.answer, person.message_2[0]) for person in evidence.seen if person.answer and person.message_2]
     return Verdict(
         tuple(faults),
+        sum(_heard_late(contact, seen.get(contact.phone), evidence.window_seconds) for contact in evidence.told),
         latency(arrival - reply.at for reply, arrival in answered),
         latency(arrival - reply.acknowledged_at for reply, arrival in answered if reply.acknowledged_at is not None),
     )
+
+
+def _heard_late(told: Told, seen: Seen | None, window: float) -> bool:
+    if seen is None or told.sent_at is None or not seen.replies:
+        return False
+    first, deadline = min(seen.replies, key=lambda reply: reply.at), told.sent_at + window
+    return first.at <= deadline and (first.acknowledged_at is None or first.acknowledged_at > deadline)
 
 
 def latency(durations: Iterable[float]) -> Latency:

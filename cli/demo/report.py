@@ -21,6 +21,7 @@ LABELS = {
     "suppressed": "opted out earlier",
     "after_stop": "messages after STOP",
     "most_in_one_second": "most in one second",
+    "heard_late": "replies heard too late",
 }
 LATENCIES = {
     "reply_to_message_2_seconds": "reply → Message 2",
@@ -57,6 +58,7 @@ def figures(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
         "platform": platform,
         "reply_to_message_2_seconds": _latency(verdict.from_reply),
         "acknowledgement_to_message_2_seconds": _latency(verdict.from_acknowledgement),
+        "heard_late": verdict.heard_late,
         "most_in_one_second": evidence.most_in_one_second,
         "doubles": verdict.count(Kind.DOUBLE),
         "losses": verdict.count(Kind.LOSS),
@@ -82,7 +84,7 @@ def print_report(console: Console, numbers: dict[str, Any]) -> None:
         for share in ("p50", "p99"):
             value = numbers[name][share]
             table.add_row(f"{label} {share}", "", "–" if value is None else f"{value:.2f} s")
-    for name in ("most_in_one_second", "doubles", "losses", "after_stop"):
+    for name in ("heard_late", "most_in_one_second", "doubles", "losses", "after_stop"):
         table.add_row(LABELS.get(name, name), "", str(numbers[name]))
     console.print(table)
     console.print()

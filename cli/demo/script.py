@@ -30,7 +30,7 @@ def behaviour(window_seconds: float) -> dict[str, Any]:
             "stop_share": 0.04,
             "stop_text": "STOP",
             "max_replies": 1,
-            "delay": {"min_seconds": min(1.0, window_seconds / 4), "max_seconds": window_seconds / 2},
+            "delay": {"min_seconds": min(1.0, window_seconds / 4), "max_seconds": window_seconds * 0.4},
             "burst": {"share": 0.1},
         },
         "receipts": {

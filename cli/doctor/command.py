@@ -45,10 +45,12 @@ async def examine(settings: Settings, api_url: str | None = None, api_key: str |
     findings += [finding async for finding in _services(settings, state)]
     addresses = _addresses(state)
     url = api_url or addresses.api or settings.api_url
-    findings += await asyncio.to_thread(lambda: list(check_api(url)))
+    api = await asyncio.to_thread(lambda: list(check_api(url)))
+    findings += api
     if addresses.simulator or not settings.uses_simulator:
         findings += await asyncio.to_thread(lambda: list(check_platform(settings, addresses.simulator)))
-    findings += await asyncio.to_thread(_channels, settings, url, api_key)
+    if all(finding.state is State.OK for finding in api):
+        findings += await asyncio.to_thread(_channels, settings, url, api_key)
     return findings
 
 

@@ -13,13 +13,16 @@ from db.ledger import record
 from db.ledger.facts import Facts, read_facts
 from db.tables import Delivery
 from domain.deliveries import DeliveryRequest, Receipt
-from domain.gate import Decision, decide
+from domain.gate import Decision, Reason, decide
 from domain.statuses import DeliveryStatus
 from domain.template_reading import TemplateProblem
 from domain.templates import render
 
 MOST_ATTEMPTS = 8
 """A message that the platform fails on this often while it takes others is at fault itself."""
+
+RATE_IS_SHORT = timedelta(seconds=15)
+"""A wait for the channel's slot shorter than this is not worth a line in the log."""
 
 FINAL = frozenset({DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.REFUSED})
 
@@ -47,7 +50,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """Another attempt holds the claim; it has surely ended after `seconds`."""
+    """Somebody else goes first, the holder of this claim or of the channel's slot; ask again after `seconds`."""
 
     seconds: float
 
@@ -132,12 +135,14 @@ async def grant_again(
 
 async def pass_gate(
     session: AsyncSession, delivery: Delivery, request: DeliveryRequest, lease: timedelta
-) -> Receipt | Granted:
+) -> Receipt | Granted | InFlight:
     """Asks the gate and writes down its answer, in the transaction that read the facts."""
     facts = await read_facts(session, request)
     verdict = decide(facts.gate)
     if verdict.decision == Decision.REFUSE:
         return await record.refused(session, delivery, verdict, facts.gate.now)
+    if verdict.reason == Reason.RATE and verdict.until is not None and verdict.until - facts.gate.now < RATE_IS_SHORT:
+        return InFlight((verdict.until - facts.gate.now).total_seconds())
     if verdict.decision == Decision.HOLD:
         return await record.held(session, delivery, verdict, facts.gate.now, was_probe=facts.is_probe)
     if not await _spend_credit(session, facts, delivery):

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.breaker import ChannelBreaker, HoldUntil, Probe
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
-from domain.gate import CampaignFacts, ChannelFacts, GateFacts
+from domain.gate import CampaignFacts, ChannelFacts, GateFacts, rate_wait_seconds
 from domain.statuses import CampaignStatus, ChannelStatus, DeliveryKind
 from domain.window import SendWindow, next_opening
 
@@ -86,7 +86,7 @@ async def read_facts(session: AsyncSession, request: DeliveryRequest) -> Facts:
             now=channel.now,
             kind=request.kind,
             suppressed=channel.suppressed,
-            channel=_channel_facts(channel, used, day_end, breaker_until),
+            channel=_channel_facts(request.kind, channel, used, day_end, breaker_until),
             campaign=None if campaign is None or enrollment is None else _campaign_facts(campaign, enrollment, key),
             credits_left=channel.credits,
         ),
@@ -111,7 +111,9 @@ async def _used_today(session: AsyncSession, ids: dict[str, Any], channel: Row[A
     return int(used or 0)
 
 
-def _channel_facts(channel: Row[Any], used: int, day_end: datetime, breaker_until: datetime | None) -> ChannelFacts:
+def _channel_facts(
+    kind: DeliveryKind, channel: Row[Any], used: int, day_end: datetime, breaker_until: datetime | None
+) -> ChannelFacts:
     window = SendWindow.model_validate(channel.send_window) if channel.send_window else None
     return ChannelFacts(
         status=ChannelStatus(channel.status),
@@ -123,6 +125,7 @@ def _channel_facts(channel: Row[Any], used: int, day_end: datetime, breaker_unti
         window_opens_at=None if window is None else next_opening(channel.now, window),
         ai_enabled=channel.ai_enabled,
         next_slot_at=channel.next_slot_at,
+        rate_wait_seconds=rate_wait_seconds(kind, channel.rate_per_second),
     )
 
 

@@ -14,7 +14,11 @@ class Contact(SQLModel, table=True):
     """A person of a tenant, known by phone (E.164)."""
 
     __tablename__ = "contacts"
-    __table_args__ = (UniqueConstraint("tenant_id", "id"), UniqueConstraint("tenant_id", "phone"))
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        UniqueConstraint("tenant_id", "phone"),
+        Index("contacts_listing", "tenant_id", "created_at", "id"),
+    )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     tenant_id: UUID = Field(foreign_key=TENANT)
@@ -79,7 +83,11 @@ class Suppression(SQLModel, table=True):
     """A phone that must not be written to on any campaign; kept by phone so that it survives a re-import."""
 
     __tablename__ = "suppressions"
-    __table_args__ = (UniqueConstraint("tenant_id", "phone"), UniqueConstraint("tenant_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "phone"),
+        UniqueConstraint("tenant_id", "id"),
+        Index("suppressions_listing", "tenant_id", "created_at", "id"),
+    )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     tenant_id: UUID = Field(foreign_key=TENANT)

@@ -326,3 +326,7 @@ CREATE TABLE interactions (
 );
 
 CREATE INDEX interactions_enrollment ON interactions (tenant_id, campaign_id, contact_id);
+
+CREATE INDEX contacts_listing ON contacts (tenant_id, created_at, id);
+
+CREATE INDEX suppressions_listing ON suppressions (tenant_id, created_at, id);

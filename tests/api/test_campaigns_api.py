@@ -134,6 +134,11 @@ async def test_a_wrong_query_is_refused(company: Company, query: dict[str, str])
     assert fields(answer) == list(query)
 
 
+async def test_a_query_that_says_a_thing_twice_is_refused(company: Company) -> None:
+    answer = await company.http.get("/api/campaigns", params=[("search", "a"), ("search", "b")])
+    assert fields(answer) == ["search"]
+
+
 async def test_a_draft_can_be_changed_in_everything_but_its_channel(company: Company) -> None:
     campaign = await company.campaign()
     change = {

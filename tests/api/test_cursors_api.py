@@ -46,3 +46,10 @@ async def test_a_forged_position_in_a_timeline_is_a_page_or_a_refusal(company: C
     assert [await ask(company, path, forged(time, "action", "1")) for time in TIMES] == [200, *[422] * 7]
     assert await ask(company, path, forged(TIMES[0], "action", "1\0")) == 422
     assert await ask(company, path, forged(TIMES[0], 1, "1")) == 422
+
+
+@pytest.mark.parametrize("listing", ["channels", "contacts", "suppressions", "deliveries", "api-keys"])
+async def test_a_parameter_that_comes_twice_is_refused(company: Company, listing: str) -> None:
+    answer = await company.http.get(f"/api/{listing}?limit=1&limit=2")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "limit")
+    assert (await company.http.get(f"/api/{listing}?limit=1")).status_code == 200

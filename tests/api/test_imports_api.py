@@ -183,7 +183,7 @@ async def test_json_contacts_are_held_to_the_same_rules(company: Company) -> Non
         (b'{"people": [{}]}', "application/json", "contacts"),
         (b"phone\n+33612345678\n", "text/csv", "content-type"),
         (b"x", "multipart/form-data", "body"),
-        (b"x", "multipart/form-data; boundary=b", "file"),
+        (b"x", "multipart/form-data; boundary=b", "body"),
         (b'{"contacts": [{"phone": "\xff"}]}', "application/json", ""),
     ],
 )

@@ -112,6 +112,12 @@ async def test_a_file_that_cannot_be_read_to_its_end_changes_nothing(company: Co
     assert await listed(company) == []
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=b", "text/csv", ""])
+async def test_a_body_that_is_neither_a_form_nor_json_is_refused(company: Company, kind: str) -> None:
+    answer = await company.http.post("/api/suppressions/import", content=b"phone", headers={"content-type": kind})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
 async def test_an_export_is_the_whole_list_and_can_be_imported(company: Company, rival: Company) -> None:
     await upload(company, ("phone\n" + "\n".join(phone(n) for n in range(4500))).encode())
     note = Suppression(tenant_id=company.tenant_id, phone=phone(9999), source="opt_out", note='=HYPERLINK("x")')

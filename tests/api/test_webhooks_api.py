@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.webhooks import processing
 from db.engine import Database
@@ -243,6 +244,13 @@ async def test_a_temporal_that_hangs_does_not_make_the_platform_wait(
     async def hang(_signals: object) -> None:
         await asyncio.Event().wait()
 
+    async def somebody_waits(session: AsyncSession, tenant_id: UUID, event_id: UUID) -> list[Signal]:
+        return [
+            *await process_event(session, tenant_id, event_id),
+            Signal(workflow_id="campaign/x", name=SignalName.RELEASE),
+        ]
+
+    monkeypatch.setattr(processing, "process_event", somebody_waits)
     monkeypatch.setattr(workflows, "deliver", hang)
     monkeypatch.setattr(processing, "PROCESS_WITHIN", processing.PROCESS_WITHIN / 20)
     answer = await post(stranger, company, text_event(fresh_phone()))

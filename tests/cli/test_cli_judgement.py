@@ -56,6 +56,7 @@ def test_two_accounts_that_agree_are_found_to_agree() -> None:
     verdict = judge(evidence(told(), seen()))
     assert verdict.agrees
     assert verdict.faults == ()
+    assert verdict.heard_late == 0
     assert verdict.from_reply.p50 == pytest.approx(0.5)
     assert verdict.from_acknowledgement.p99 == pytest.approx(0.4)
 
@@ -119,7 +120,9 @@ def test_a_reply_told_after_the_window_may_count_or_not() -> None:
     """Written in time but acknowledged late, as when everything was down in between: both outcomes are right."""
     late = Reply(at=105.0, acknowledged_at=130.0)
     silent = seen() | {SILENT: Seen(SILENT, message_1=(100.0,), replies=(late,))}
-    assert judge(evidence(told(), silent)).agrees
+    verdict = judge(evidence(told(), silent))
+    assert verdict.agrees
+    assert verdict.heard_late == 1
     ours = told() | {SILENT: replace(told()[SILENT], replied_at=130.0, message_2="sent")}
     answered = silent | {SILENT: replace(silent[SILENT], message_2=(130.5,))}
     assert judge(evidence(ours, answered)).agrees

@@ -1,6 +1,7 @@
 """Everything together: our own programs on the embedded database and Temporal, killed and started again."""
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -29,6 +30,11 @@ async def campaigns(stack: Stack) -> httpx.Response:
         return await client.get(f"{stack.addresses.api}/api/campaigns")
 
 
+def log_lines(stack: Stack, part: str) -> list[str]:
+    """What a program of ours logged."""
+    return (stack.data_dir / "logs" / f"{part}.log").read_text().splitlines()
+
+
 async def test_all_parts_killed_at_once_come_back_and_the_first_key_stays_valid(
     stack_settings: Settings, said: Said
 ) -> None:
@@ -43,6 +49,7 @@ async def test_all_parts_killed_at_once_come_back_and_the_first_key_stays_valid(
         assert {part for part in parts if stack.pid(part) == before[part]} == set()
         assert (await campaigns(stack)).status_code == 200
         key = stack.api_key
+    assert {type(json.loads(line)) for line in log_lines(stack, "api") + log_lines(stack, "worker")} == {dict}
 
     async with running_stack(stack_settings, fast=True) as stack:
         assert stack.new_api_key is None

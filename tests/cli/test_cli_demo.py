@@ -1,0 +1,118 @@
+"""The demo for real, in small: killed with everything in the middle, finished by the next call, judged once more."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.demo.runs import load_run
+from cli.stack.probes import free_port
+from cli.stack.programs import ROOT
+from cli.stack.state import read_state
+
+PEOPLE = 40
+PORTS = ("API", "TEMPORAL", "TEMPORAL_UI", "SIMULATOR")
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def data_dir(session_dir: Path, tmp_path: Path) -> Path:
+    """A directory that PostgreSQL's own user can reach."""
+    return session_dir / tmp_path.name
+
+
+@pytest.fixture
+def demo(data_dir: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start `relance demo` as a process, on free ports, with few contacts and a short window."""
+    contacts = tmp_path / "contacts.csv"
+    rows = [f"+336399800{number:02},Zoé" for number in range(PEOPLE)]
+    contacts.write_text("\n".join(["phone,first_name", *rows, rows[0], "nobody,Bo"]) + "\n", encoding="utf-8")
+    ports = {f"RELANCE_{name}_PORT": str(free_port()) for name in PORTS}
+    environment = {**os.environ, **ports, "RELANCE_DATA_DIR": str(data_dir)}
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "cli.main", "demo", "--json", "--contacts", str(contacts), "--window", "5"]
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [*command, *options], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+def _result(process: "subprocess.Popen[str]", exit_code: int = 0) -> dict[str, Any]:
+    output, words = process.communicate(timeout=110)
+    assert process.returncode == exit_code, words
+    said: dict[str, Any] = json.loads(output)
+    return said
+
+
+def _wait(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.1)
+
+
+def _under_way(data_dir: Path) -> bool:
+    run = load_run(data_dir)
+    return run is not None and run.started
+
+
+def _kill_everything(data_dir: Path) -> None:
+    """SIGKILL to the demo with its supervisor and to every part of the stack."""
+    state = read_state(data_dir)
+    assert state is not None
+    processes = [
+        process for process in (state.supervisor.find(), *(one.find() for one in state.parts.values())) if process
+    ]
+    assert len(processes) == 6  # supervisor, postgres, temporal, simulator, worker, api
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.timeout(240)
+def test_a_demo_killed_with_everything_is_finished_by_the_next_one(demo: Start, data_dir: Path) -> None:
+    first = demo("--rate", "4")
+    _wait(lambda: _under_way(data_dir), "a campaign with its contacts")
+    _kill_everything(data_dir)
+    first.communicate(timeout=10)
+    assert first.returncode == -signal.SIGKILL
+    killed = load_run(data_dir)
+    assert killed is not None
+
+    said = _result(demo())
+    assert said["campaign_id"] == killed.campaign_id
+    assert said["faults"] == []
+    assert (said["doubles"], said["losses"], said["after_stop"]) == (0, 0, 0)
+    assert said["relance"]["imported"] == PEOPLE
+    assert (said["relance"]["duplicates"], said["relance"]["invalid"]) == (1, 1)
+    assert said["relance"]["sent"] == said["platform"]["sent"] > 0
+
+    again = _result(demo("--verify"))
+    assert again["relance"] == said["relance"]
+    assert again["platform"] == said["platform"]
+
+
+@pytest.mark.timeout(120)
+def test_a_demo_that_is_told_to_stop_ends_in_good_order(demo: Start, data_dir: Path) -> None:
+    process = demo("--rate", "4")
+    _wait(lambda: _under_way(data_dir), "a campaign with its contacts")
+    process.terminate()
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on where this one stopped" in words
+    assert read_state(data_dir) is None
