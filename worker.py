@@ -38,7 +38,7 @@ from db.engine import Database
 from db.secrets import SecretBox
 from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
-from telemetry import configure_logging, get_logger
+from telemetry import configure_logging, configure_temporal_logging, get_logger
 from workflows.inbound_sweep import InboundSweep
 from workflows.ports import SweepRequest
 from workflows.registry import WORKFLOWS
@@ -209,6 +209,7 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("worker", level=settings.log_level, log_format=settings.log_format)
+        configure_temporal_logging(settings.log_format)
         asyncio.run(run(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

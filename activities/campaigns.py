@@ -137,6 +137,7 @@ class CampaignRecords(Campaigns):
             delay_seconds=request.delay_seconds,
             pacing=None if request.pacing is None else request.pacing.model_dump_json(),
             error_rate=request.error_rate,
+            pacing_only=request.pacing_only,
         )
         campaign = request.campaign
         async with self._database.tenant(campaign.tenant_id) as session:

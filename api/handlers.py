@@ -2,6 +2,7 @@
 
 import http
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
@@ -14,13 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.problems import Conflict, FieldError, Problem, Unavailable, Unprocessable, problem_response
-from telemetry import get_logger
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 LONGEST_FIELD = 200
 PLACES = frozenset({"body", "query", "path", "header"})
 
-logger = get_logger(__name__)
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 def install_handlers(app: FastAPI) -> None:

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
-
-from telemetry import get_logger
 
 POLL_SECONDS = 0.5
 REST_FACTOR = 5
@@ -17,7 +16,7 @@ REST_FACTOR = 5
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": still here\n\n"
 
-logger = get_logger(__name__)
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
+            hide_parameters=True,  # an error's text would carry contacts' numbers into the logs
             connect_args={"server_settings": {"role": APPLICATION_ROLE, "timezone": "UTC"}, "timeout": 5},
         )
         return cls(engine)

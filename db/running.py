@@ -18,7 +18,9 @@ _PLAN = text("""
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)
 _MARK = text("""
-    UPDATE campaigns SET status = :status, paused_reason = :reason, probe = :probe,
+    UPDATE campaigns SET status = :status,
+           paused_reason = CASE WHEN :pacing_only THEN paused_reason ELSE :reason END,
+           probe = CASE WHEN :pacing_only THEN probe ELSE :probe END,
            delay_seconds = coalesce(:delay_seconds, delay_seconds), pacing = coalesce(CAST(:pacing AS jsonb), pacing),
            error_rate = coalesce(:error_rate, error_rate),
            started_at = CASE WHEN :status = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
@@ -94,7 +96,10 @@ class Next:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is to be written of a campaign; None leaves a figure as it is. `pacing` is JSON."""
+    """What is to be written of a campaign; None leaves a figure as it is. `pacing` is JSON.
+
+    `pacing_only` leaves the reason of a pause and the probe as they are.
+    """
 
     status: CampaignStatus
     reason: str | None = None
@@ -102,6 +107,7 @@ class State:
     delay_seconds: float | None = None
     pacing: str | None = None
     error_rate: float | None = None
+    pacing_only: bool = False
 
 
 def _named(tenant_id: UUID, campaign_id: UUID) -> dict[str, Any]:
@@ -126,6 +132,7 @@ async def write_state(
         "delay_seconds": state.delay_seconds,
         "pacing": state.pacing,
         "error_rate": state.error_rate,
+        "pacing_only": state.pacing_only,
     }
     written = (await session.execute(_MARK, values)).scalar_one_or_none()
     if written is None:

@@ -17,6 +17,7 @@ class Command(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RETRY_FAILED = "retry_failed"
+    CHANGE_PACING = "change_pacing"
 
 
 ALLOWED: dict[Command, frozenset[CampaignStatus]] = {
@@ -24,6 +25,7 @@ ALLOWED: dict[Command, frozenset[CampaignStatus]] = {
     Command.RESUME: frozenset({CampaignStatus.PAUSED}),
     Command.CANCEL: frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING, CampaignStatus.PAUSED}),
     Command.RETRY_FAILED: frozenset({CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.COMPLETED}),
+    Command.CHANGE_PACING: frozenset(CampaignStatus) - {CampaignStatus.COMPLETED, CampaignStatus.CANCELLED},
 }
 
 
@@ -61,12 +63,19 @@ class ChangePacing(BaseModel):
 
 
 class CampaignState(BaseModel):
-    """What a campaign's workflow carries from run to run; `cursor` is when the next batch may begin."""
+    """What a campaign's workflow carries from run to run.
+
+    `cursor` is when the next batch may begin, `batch_out` whether the last one is still going out; `tripped`: it paused
+    itself because of errors; `probing`: it was resumed after that, and its probe has not passed yet.
+    """
 
     cursor: datetime | None = None
     sampled_until: datetime | None = None
     delay_seconds: float = 0.0
     exhausted: bool = False
+    batch_out: bool = False
+    tripped: bool = False
+    probing: bool = False
 
 
 class CampaignInput(BaseModel):

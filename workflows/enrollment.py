@@ -6,21 +6,19 @@ from temporalio import workflow
 from temporalio.common import Priority
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
     from domain import ids
     from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
     from domain.signals import ReplyReceived, StopRequest
     from domain.statuses import SEND_PRIORITY, DeliveryKind, Outcome
     from workflows.policies import IRREVERSIBLE, RECORD
-    from workflows.ports import CloseRequest, CloseResult, Deliveries, EnrollmentInput, Enrollments
-
-
-class EnrollmentResult(BaseModel):
-    """How it ended."""
-
-    outcome: Outcome
-    reason: str | None = None
+    from workflows.ports import (
+        CloseRequest,
+        CloseResult,
+        Deliveries,
+        EnrollmentInput,
+        EnrollmentResult,
+        Enrollments,
+    )
 
 
 ENDED: dict[ReceiptOutcome, Outcome] = {
@@ -49,6 +47,8 @@ class Enrollment:
     @workflow.run
     async def run(self, start: EnrollmentInput) -> EnrollmentResult:
         """Message 1 → reply within the window → Message 2, or the end."""
+        if self._stop is not None:  # came while the start was delayed: the send queue need not hear of it
+            return await self._stopped(self._stop)
         message_1 = await self._send_message_1()
         if message_1.outcome != ReceiptOutcome.SENT:
             return await self._end_without_message_1(message_1)

@@ -37,6 +37,13 @@ class EnrollmentInput(Frozen):
     generation: int = 0
 
 
+class EnrollmentResult(Frozen):
+    """How an enrollment ended."""
+
+    outcome: Outcome
+    reason: str | None = None
+
+
 class CloseRequest(Frozen):
     """Asks to end an enrollment. With outcome `no_reply` a reply that was recorded but not signalled wins instead."""
 
@@ -103,7 +110,10 @@ class Stock(Frozen):
 
 
 class MarkRequest(Frozen):
-    """Asks for a campaign's new state to be written; from the commit on, the gate holds sends to it."""
+    """Asks for a campaign's new state to be written; from the commit on, the gate holds sends to it.
+
+    With `pacing_only` the reason of a pause and a probe that is out stay as they are.
+    """
 
     campaign: CampaignRef
     status: CampaignStatus
@@ -112,6 +122,7 @@ class MarkRequest(Frozen):
     delay_seconds: float | None = None
     pacing: Pacing | None = None
     error_rate: float | None = None
+    pacing_only: bool = False
 
 
 class MarkResult(Frozen):

@@ -1,6 +1,6 @@
 """A contact's campaign from Message 1 to its end, in every order that a reply can take."""
 
-from house import House, until
+from tests.journeys.house import House
 
 
 async def test_a_reply_in_time_gets_message_2(house: House) -> None:

@@ -1,12 +1,12 @@
 """A campaign with the clock skipped: batches, pace, breaker and probe, commands."""
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from doubles import RememberedCampaigns, RememberedHolds
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -16,6 +16,7 @@ from domain.campaigns import PROBE_FAILED, PROBE_PASSED, PROBE_WANTED, CampaignI
 from domain.ids import TASK_QUEUE, campaign_workflow_id
 from domain.pacing import Pacing
 from domain.statuses import CampaignStatus
+from tests.workflows.doubles import RememberedCampaigns, RememberedHolds
 from workflows.campaign import Campaign
 
 Handle = WorkflowHandle[Campaign, CampaignStatus]
@@ -62,7 +63,7 @@ async def test_batches_follow_each_other_at_the_delay(skipping: WorkflowEnvironm
         assert await handle.result() == "completed"
         assert [launch.size for launch in records.launches] == [10, 10, 10]
         starts = [launch.first_at for launch in records.launches]
-        gaps = [(later - sooner).total_seconds() for sooner, later in zip(starts, starts[1:], strict=False)]
+        gaps = [(later - sooner).total_seconds() for sooner, later in itertools.pairwise(starts)]
         assert all(gap == pytest.approx(20, abs=1) for gap in gaps), gaps
 
 

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-from doubles import RememberedDeliveries, RememberedEnrollments, ended, held, sent
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -14,8 +13,9 @@ from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE, enrollment_workflow_id
 from domain.signals import ReplyReceived, StopRequest
 from domain.statuses import DeliveryKind
-from workflows.enrollment import Enrollment, EnrollmentResult
-from workflows.ports import EnrollmentInput, EnrollmentRef
+from tests.workflows.doubles import RememberedDeliveries, RememberedEnrollments, ended, held, sent
+from workflows.enrollment import Enrollment
+from workflows.ports import EnrollmentInput, EnrollmentRef, EnrollmentResult
 
 WINDOW = timedelta(hours=24)
 Handle = WorkflowHandle[Enrollment, EnrollmentResult]
