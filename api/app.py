@@ -1,6 +1,7 @@
 """The application: the one place that puts routes, errors, limits and the OpenAPI document together."""
 
 import re
+from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -9,7 +10,7 @@ from api.access_log import AccessLog
 from api.dependencies import Services
 from api.handlers import install_handlers
 from api.limits import MEGABYTE, BodyLimit
-from api.openapi import install_document
+from api.openapi import describe
 from api.routers import ROUTERS
 from api.routes.campaigns import OVER, shown
 from api.streams import ProgressHub, ReadSnapshot, Snapshot
@@ -22,6 +23,16 @@ DESCRIPTION = (
     "Durable outreach: campaigns, contacts, channels and what became of every message. "
     "Authenticate with `Authorization: Bearer <key>`. Errors are `application/problem+json` (RFC 9457)."
 )
+
+
+class Application(FastAPI):
+    """FastAPI with our own OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self)
+        return self.openapi_schema
 
 
 def create_app(
@@ -37,7 +48,7 @@ def create_app(
     `public_url` is the base of the webhook addresses that channels show; `default_region` the country of phone numbers
     that are written without a country code, where the tenant has none of its own.
     """
-    app = FastAPI(
+    app = Application(
         title="Relance",
         version="0.1.0",
         description=DESCRIPTION,
@@ -47,7 +58,6 @@ def create_app(
     progress = ProgressHub(_reader(database))
     app.state.services = Services(database, workflows, secrets, progress, public_url, default_region)
     install_handlers(app)
-    install_document(app)
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_for=body_limit)

@@ -25,20 +25,19 @@ logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 def install_handlers(app: FastAPI) -> None:
     """Has every error of `app` answered as a problem."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(EngineUnavailable, _engine_away)
-    app.add_exception_handler(CampaignRefused, _refused)
-    app.add_exception_handler(ClientDisconnect, _gone)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(EngineUnavailable)(_engine_away)
+    app.exception_handler(CampaignRefused)(_refused)
+    app.exception_handler(ClientDisconnect)(_gone)
     # A driver error reaches us bare while a connection is being made, and wrapped once it stands. OSError is what a
     # refused, reset or vanished socket raises, TimeoutError included.
     for away in (DBAPIError, PoolTimeout, OSError):
-        app.add_exception_handler(away, _database)
-    app.add_exception_handler(Exception, _bug)
+        app.exception_handler(away)(_database)
+    app.exception_handler(Exception)(_bug)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+async def _http(request: Request, error: HTTPException) -> Response:
     if isinstance(error, Problem):
         return error.response()
     if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
@@ -62,8 +61,7 @@ def _not_allowed(request: Request) -> Response:
     return problem_response(405, "Method Not Allowed", detail, headers={"Allow": names})
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+async def _invalid(_request: Request, error: RequestValidationError) -> Response:
     return Unprocessable([_field_error(details) for details in error.errors()]).response()
 
 
@@ -86,15 +84,15 @@ def sentence(details: ErrorDetails) -> str:
     return details["msg"].removeprefix("Value error, ")
 
 
-async def _engine_away(_request: Request, error: Exception) -> Response:
+async def _engine_away(_request: Request, error: EngineUnavailable) -> Response:
     return Unavailable(str(error)).response()
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(_request: Request, error: CampaignRefused) -> Response:
     return Conflict(str(error)).response()
 
 
-async def _gone(_request: Request, _error: Exception) -> Response:
+async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
     """The caller hung up before the body was whole; nobody reads this answer."""
     return Unprocessable.of("body", "The body ended early.").response()
 

@@ -24,18 +24,8 @@ MEANINGS = {
 }
 
 
-def install_document(app: FastAPI) -> None:
-    """Has `app` describe itself with our problems in place of the framework's."""
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents for replacing it
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of `app`, with our problems in place of the framework's."""
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
     )

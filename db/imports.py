@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -154,6 +155,4 @@ class Staging:
 async def _driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
     """asyncpg's own connection, within the session's transaction: SQLAlchemy knows no COPY."""
     raw = await (await session.connection()).get_raw_connection()
-    driver = raw.driver_connection
-    assert isinstance(driver, asyncpg.Connection)  # noqa: S101 - the engine is made for asyncpg and nothing else
-    return driver
+    return cast("asyncpg.Connection[asyncpg.Record]", raw.driver_connection)

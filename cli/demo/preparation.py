@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from cli.client import Api, ApiUnreachable
+from cli.client import Api, ApiRefused, ApiUnreachable
 from cli.demo import script
 from cli.demo.platform import Platform
 from cli.demo.runs import Run
@@ -44,8 +44,14 @@ def patiently(step: Callable[[], Result]) -> Result:
 
 
 def _start(api: Api, campaign_id: str) -> None:
-    if api.campaign(campaign_id).status == "draft":
+    """Start a draft. A start whose answer was lost may still take effect between the look and the call."""
+    if api.campaign(campaign_id).status != "draft":
+        return
+    try:
         api.command_campaign(campaign_id, "start")
+    except ApiRefused:
+        if api.campaign(campaign_id).status == "draft":
+            raise
 
 
 def _with_channel(api: Api, run: Run, save: Save) -> Run:

@@ -37,6 +37,9 @@ def child_environment(settings: Settings, data_dir: Path, addresses: Addresses) 
         inherited |= {"TEMPORAL_ADDRESS": addresses.temporal, "TEMPORAL_NAMESPACE": "default"}
     given = {f"RELANCE_{name.upper()}": _text(getattr(settings, name)) for name in settings.model_fields_set}
     supplied = {"RELANCE_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1"}
+    # Temporal's sandbox loads workflow modules anew for each instance; without compiled files it compiles them anew.
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    supplied["PYTHONPYCACHEPREFIX"] = str(data_dir / "pycache")
     if addresses.database:
         supplied["RELANCE_DATABASE_URL"] = addresses.database
     if addresses.simulator:

@@ -1,7 +1,8 @@
 """What the gate looks at, read under locks so that it still holds when the claim commits."""
 
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,9 +22,15 @@ HALF_OPEN_RECHECK = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The gate's facts, and what the sender needs besides them."""
+    """The gate's facts, and what the sender needs besides them.
+
+    `asked_at` and `known_at` are readings of the process's own monotonic clock, just before and just after the instant
+    `gate.now` of the database: with them a wait until a slot is not lengthened by what happens in between.
+    """
 
     gate: GateFacts
+    asked_at: float
+    known_at: float
     phone: str
     platform: str
     credentials: bytes
@@ -34,7 +41,7 @@ class Facts:
     is_probe: bool
     template: str | None
     variables: dict[str, str]
-    usage_day: datetime | None
+    usage_day: date | None
 
 
 # The order of locks is contact, campaign, enrollment, channel: everyone who writes them takes them in this order.
@@ -52,14 +59,18 @@ _LOCK_ENROLLMENT = text("""
     SELECT variables, closed_at FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR NO KEY UPDATE
 """)
-# Reading suppressions in the statement that may wait for the channel's lock is sound: the contact is locked already.
+# The time is told in the outer query, after the wait for the lock: the next slot is counted from it. Reading
+# suppressions and credits there, from a snapshot older than the lock, is sound: the contact is locked already, and
+# the credit is taken by an UPDATE that looks again.
 _LOCK_CHANNEL = text("""
-    SELECT ch.status, ch.platform, ch.credentials, ch.rate_per_second, ch.daily_quota, ch.send_window,
-           ch.unknown_policy, ch.ai_enabled, ch.next_slot_at, ch.throttled_until, ch.breaker, clock_timestamp() AS now,
-           (SELECT time_zone FROM tenants WHERE id = ch.tenant_id) AS time_zone,
-           (SELECT credits FROM tenants WHERE id = ch.tenant_id) AS credits,
+    WITH ch AS MATERIALIZED (
+        SELECT tenant_id, status, platform, credentials, rate_per_second, daily_quota, send_window, unknown_policy,
+               ai_enabled, next_slot_at, throttled_until, breaker
+        FROM channels WHERE tenant_id = :tenant_id AND id = :channel_id FOR NO KEY UPDATE
+    )
+    SELECT ch.*, clock_timestamp() AS now, t.time_zone, t.credits,
            EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = :phone) AS suppressed
-    FROM channels ch WHERE ch.tenant_id = :tenant_id AND ch.id = :channel_id FOR NO KEY UPDATE OF ch
+    FROM ch JOIN tenants t ON t.id = ch.tenant_id
 """)
 _USED = text("""
     SELECT used FROM channel_usage
@@ -67,29 +78,34 @@ _USED = text("""
 """)
 
 
-async def read_facts(session: AsyncSession, request: DeliveryRequest) -> Facts:
-    """Locks and reads all that decides about a send."""
+async def read_facts(session: AsyncSession, request: DeliveryRequest, used_on: date | None = None) -> Facts:
+    """Locks and reads all that decides about a send; `used_on` is the day in whose quota it has its place already."""
     ids = request.model_dump(include={"tenant_id", "channel_id", "contact_id", "campaign_id"})
     contact = (await session.execute(_LOCK_CONTACT, ids)).one()
     campaign, enrollment = None, None
     if request.campaign_id is not None:
         campaign = (await session.execute(_SHARED if contact.probe is None else _EXCLUSIVE, ids)).one()
         enrollment = (await session.execute(_LOCK_ENROLLMENT, ids)).one()
+    asked_at = time.monotonic()
     channel = (await session.execute(_LOCK_CHANNEL, {**ids, "phone": contact.phone})).one()
+    known_at = time.monotonic()
     day_start, day_end = _day(channel.now, channel.time_zone)
-    used = await _used_today(session, ids, channel, day_start)
+    used = await _used_today(session, ids, channel, day_start.date(), used_on)
+    # Only under the exclusive lock can it become the probe; with the shared one, several would at once.
+    is_probe = campaign is not None and contact.probe is not None and campaign.probe in (PROBE_WANTED, request.idempotency_key)
     passage = ChannelBreaker.model_validate(channel.breaker).may_pass(channel.now)
     breaker_until = _breaker_until(passage.until, channel) if isinstance(passage, HoldUntil) else None
-    key = request.idempotency_key
     return Facts(
         gate=GateFacts(
             now=channel.now,
             kind=request.kind,
             suppressed=channel.suppressed,
             channel=_channel_facts(request.kind, channel, used, day_end, breaker_until),
-            campaign=None if campaign is None or enrollment is None else _campaign_facts(campaign, enrollment, key),
+            campaign=None if campaign is None or enrollment is None else _campaign_facts(campaign, enrollment, is_probe),
             credits_left=channel.credits,
         ),
+        asked_at=asked_at,
+        known_at=known_at,
         phone=contact.phone,
         platform=channel.platform,
         credentials=channel.credentials,
@@ -97,18 +113,20 @@ async def read_facts(session: AsyncSession, request: DeliveryRequest) -> Facts:
         unknown_policy=channel.unknown_policy,
         next_slot_at=channel.next_slot_at,
         breaker_probe=passage.claimed if isinstance(passage, Probe) else None,
-        is_probe=campaign is not None and campaign.probe in (PROBE_WANTED, key),
+        is_probe=is_probe,
         template=_template(request.kind, campaign),
         variables={} if enrollment is None else enrollment.variables,
-        usage_day=day_start if channel.daily_quota is not None else None,
+        usage_day=day_start.date() if channel.daily_quota is not None else None,
     )
 
 
-async def _used_today(session: AsyncSession, ids: dict[str, Any], channel: Row[Any], day: datetime) -> int:
+async def _used_today(
+    session: AsyncSession, ids: dict[str, Any], channel: Row[Any], day: date, used_on: date | None
+) -> int:
     if channel.daily_quota is None:
         return 0
-    used = (await session.execute(_USED, {**ids, "day": day.date()})).scalar_one_or_none()
-    return int(used or 0)
+    used = (await session.execute(_USED, {**ids, "day": day})).scalar_one_or_none()
+    return int(used or 0) - (1 if used_on == day else 0)
 
 
 def _channel_facts(
@@ -129,10 +147,10 @@ def _channel_facts(
     )
 
 
-def _campaign_facts(campaign: Row[Any], enrollment: Row[Any], key: str) -> CampaignFacts:
+def _campaign_facts(campaign: Row[Any], enrollment: Row[Any], is_probe: bool) -> CampaignFacts:
     return CampaignFacts(
         status=CampaignStatus(campaign.status),
-        probing=campaign.probe not in (None, PROBE_WANTED, key),
+        probing=campaign.probe is not None and not is_probe,
         enrollment_closed=enrollment.closed_at is not None,
     )
 

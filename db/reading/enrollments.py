@@ -53,14 +53,14 @@ async def list_enrollments(
         .limit(limit)
     )
     if status is not None:
-        query = query.where(_condition(status))
+        query = query.where(counted_as(status))
     if after is not None:
         query = query.where(col(Enrollment.position) > after)
     return [EnrollmentView(*row) for row in await session.exec(query)]
 
 
-def _condition(status: EnrollmentFilter) -> ColumnElement[bool]:
-    """The same conditions that the campaign's counts are made with."""
+def counted_as(status: EnrollmentFilter) -> ColumnElement[bool]:
+    """Whether an enrollment counts under this name: what is counted is what is listed."""
     beside: dict[EnrollmentFilter, ColumnElement[bool]] = {
         EnrollmentFilter.HELD: col(Enrollment.held) & (col(Enrollment.status) == MessageStatus.PENDING),
         EnrollmentFilter.REPLIED: col(Enrollment.replied_at).is_not(None),

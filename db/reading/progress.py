@@ -1,30 +1,20 @@
 """How far a campaign is, read at one instant."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Select, func, select, text
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.reading.campaigns import find_campaign
-from db.tables import Campaign
+from db.reading.enrollments import EnrollmentFilter, counted_as
+from db.tables import Campaign, Enrollment
 from domain.eta import eta_seconds
 from domain.pacing import Pacing
-from domain.progress import MESSAGE_1_STATES, Counts
+from domain.progress import Counts
 from domain.statuses import CampaignStatus
-
-_STATES = ", ".join(f"count(*) FILTER (WHERE status = '{state}') AS {state}" for state in MESSAGE_1_STATES)
-
-# One statement, hence one snapshot: the states add up to the total at every instant.
-_COUNTS = text(f"""
-    SELECT count(*) AS total, {_STATES},
-           count(*) FILTER (WHERE held AND status = 'pending') AS held,
-           count(*) FILTER (WHERE replied_at IS NOT NULL) AS replied,
-           count(*) FILTER (WHERE message_2_status IN ('sent', 'delivered', 'read')) AS message_2_sent,
-           count(*) FILTER (WHERE outcome = 'no_reply') AS no_reply,
-           count(*) FILTER (WHERE outcome = 'opted_out') AS opted_out
-    FROM enrollments WHERE campaign_id = :campaign_id
-""")  # noqa: S608 - the states are our own constants
 
 _BESIDE = text("""
     SELECT ch.rate_per_second,
@@ -68,13 +58,19 @@ class Progress:
         )
 
 
+def _counts(campaign_id: UUID) -> Select[Any]:
+    """One statement, hence one snapshot: the states add up to the total at every instant."""
+    filtered = [func.count().filter(counted_as(name)).label(name.value) for name in EnrollmentFilter]
+    return select(func.count().label("total"), *filtered).where(col(Enrollment.campaign_id) == campaign_id)
+
+
 async def read_progress(session: AsyncSession, campaign_id: UUID) -> Progress | None:
     """A campaign's progress, or None when the tenant has no such campaign."""
     campaign = await find_campaign(session, campaign_id)
     if campaign is None:
         return None
     asked = {"campaign_id": campaign_id}
-    counts = (await session.execute(_COUNTS, asked)).mappings().one()
+    counts = (await session.execute(_counts(campaign_id))).mappings().one()
     beside = (await session.execute(_BESIDE, asked)).one()
     return Progress(
         campaign=campaign,

@@ -1,6 +1,6 @@
 """The ledger of sends and its append-only log."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, Column, Identity, Index, UniqueConstraint
@@ -15,7 +15,8 @@ class Delivery(SQLModel, table=True):
     """One intended outbound act under one unique key.
 
     `claim_expires_at` is when the attempt that holds it has surely ended; `settle_after` when an absence at the
-    platform may be believed; `attempts` counts calls, `errors` those that went wrong.
+    platform may be believed; `attempts` counts claims, `errors` calls that went wrong; `used_on` is the day in whose
+    quota it has its place.
     """
 
     __tablename__ = "deliveries"
@@ -49,7 +50,6 @@ class Delivery(SQLModel, table=True):
     reason: str | None = None
     limit_name: str | None = None
     hold_until: datetime | None = moment()
-    claim_token: UUID | None = None
     claim_expires_at: datetime | None = moment()
     first_asked_at: datetime | None = moment()
     settle_after: datetime | None = moment()
@@ -57,6 +57,7 @@ class Delivery(SQLModel, table=True):
     errors: int = 0
     counted_attempts: int = 0
     credit_spent: bool = False
+    used_on: date | None = None
     provider_message_id: str | None = None
     wa_id: str | None = None
     scheduled_at: datetime | None = moment()
