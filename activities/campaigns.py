@@ -60,6 +60,10 @@ class CampaignRecords(Campaigns):
         They are marked only after they were started: a launch that dies in between is repeated, and a workflow that
         runs already is left as it is.
         """
+        async with heartbeating():
+            return await self._launch(request)
+
+    async def _launch(self, request: LaunchRequest) -> LaunchResult:
         campaign = request.campaign
         plan = await self._plan(campaign)
         async with self._database.tenant(campaign.tenant_id) as session:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeats import heartbeating
 from activities.ledger import Ledger
+from activities.spacing import Spacing
 from connectors.base import PlatformConnector
 from connectors.errors import (
     AccountBlocked,
@@ -22,7 +23,7 @@ from connectors.errors import (
     Transient,
 )
 from connectors.shapes import Credentials, OutboundMessage
-from db.ledger.claim import Destination, Granted, InFlight, Unsettled
+from db.ledger.attempts import Attempt, Destination, Granted, InFlight, Unsettled
 from db.secrets import SecretBox
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from domain.statuses import ChannelStatus, UnknownPolicy
@@ -31,8 +32,14 @@ from workflows.ports import Deliveries
 SHORT_HOLD = timedelta(seconds=15)
 """A hold shorter than this is waited for by the activity's own retry, which costs no history."""
 
+FRESH_SECONDS = 0.25
+"""A claim that is older than this when its slot comes is looked at once more: much may have changed meanwhile."""
+
+CONFIRM_LEAD_SECONDS = 0.05
+"""That look is taken this long before the slot, so that the call still begins on it."""
+
 LATE_SECONDS = 1.0
-"""A process that was stopped between claim and call for longer than this asks for the claim again."""
+"""A process that was stopped between that look and the call for longer than this lets the claim run out."""
 
 ASK_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between look-ups of an unsettled delivery."""
@@ -48,7 +55,12 @@ class SendTimes:
 
 def _later(seconds: float, why: str) -> ApplicationError:
     """Not an error of anybody: the activity is to be tried again then."""
-    return ApplicationError(why, type="Later", next_retry_delay=timedelta(seconds=max(seconds, 0.05)))
+    return ApplicationError(
+        why,
+        type="Later",
+        next_retry_delay=timedelta(seconds=max(seconds, 0.05)),
+        category=ApplicationErrorCategory.BENIGN,  # waiting for one's turn is not worth a warning with a traceback
+    )
 
 
 def _pause() -> float:
@@ -65,37 +77,34 @@ class ChannelDeliveries(Deliveries):
         self._connectors = connectors
         self._secrets = secrets
         self._times = times
+        self._spacing = Spacing()
 
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
         """Sends once under the request's idempotency key; repeating it returns the same receipt."""
         async with heartbeating():
-            asked_at = time.monotonic()
-            step = await self._ledger.claim(request, self._times.lease)
+            step = await self._ledger.claim(request, self._times.lease, self._times.grace)
             if isinstance(step, Unsettled):
-                asked_at = time.monotonic()
                 step = await self._settle(step, request)
-            if isinstance(step, InFlight):
-                raise _later(
-                    step.seconds, "somebody else goes first: the holder of the claim, or of the channel's slot"
-                )
-            if isinstance(step, Receipt):
-                return self._final(step)
-            return self._final(await self._call(step, request, asked_at))
+            if isinstance(step, Granted):
+                step = await self._call(step, request)
+            return self._final(step)
 
-    def _final(self, receipt: Receipt) -> Receipt:
-        """A receipt for the workflow, unless its hold is so short that it need not hear of it."""
-        if receipt.outcome != ReceiptOutcome.HELD or receipt.hold_until is None:
-            return receipt
-        left = receipt.hold_until - self._ledger.now()
+    def _final(self, step: Receipt | InFlight) -> Receipt:
+        """A receipt for the workflow, unless it is to be asked again so soon that it need not hear of it."""
+        if isinstance(step, InFlight):
+            raise _later(step.seconds, "somebody else goes first: the holder of the claim, or of the channel's slot")
+        if step.outcome != ReceiptOutcome.HELD or step.hold_until is None:
+            return step
+        left = step.hold_until - self._ledger.now()
         if left < SHORT_HOLD:
-            raise _later(left.total_seconds(), f"held: {receipt.reason}")
-        return receipt
+            raise _later(left.total_seconds(), f"held: {step.reason}")
+        return step
 
-    async def _call(self, granted: Granted, request: DeliveryRequest, asked_at: float) -> Receipt:
-        await asyncio.sleep(granted.wait_seconds)
-        if time.monotonic() - asked_at > granted.wait_seconds + LATE_SECONDS:
-            raise _later(self._times.lease.total_seconds(), "this process was held up; the claim is left to run out")
+    async def _call(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight:
+        changed = await self._await_turn(granted, request)
+        if changed is not None:
+            return changed
         connector, credentials = self._reach(granted.destination)
         message = OutboundMessage(
             to_phone=granted.destination.phone, text=granted.body, reference=request.idempotency_key
@@ -103,77 +112,92 @@ class ChannelDeliveries(Deliveries):
         try:
             taken = await connector.send(credentials, message)
         except ConnectorError as error:
-            return await self._not_sent(granted, request, error)
-        return await self._ledger.sent(granted.delivery_id, request, taken.provider_message_id, taken.wa_id)
+            return await self._not_sent(granted.attempt, request, error)
+        return await self._ledger.sent(granted.attempt, request, taken.provider_message_id, taken.wa_id)
+
+    async def _await_turn(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight | None:
+        """Waits for the channel's slot; None when the platform may be called now, else what came between."""
+        asked_at = granted.asked_at
+        await asyncio.sleep(granted.call_at - CONFIRM_LEAD_SECONDS - time.monotonic())
+        if time.monotonic() - asked_at > FRESH_SECONDS:
+            asked_at = time.monotonic()
+            changed = await self._ledger.confirm(granted, request, self._times.lease)
+            if changed is not None:
+                return changed
+        await asyncio.sleep(granted.call_at - time.monotonic())
+        await self._spacing.keep(request.channel_id, granted.interval_seconds)
+        if time.monotonic() - asked_at > LATE_SECONDS:
+            raise _later(self._times.lease.total_seconds(), "this process was held up; the claim is left to run out")
+        return None
 
     def _reach(self, destination: Destination) -> tuple[PlatformConnector, Credentials]:
         return self._connectors[destination.platform], Credentials(self._secrets.open_document(destination.credentials))
 
-    async def _not_sent(self, granted: Granted, request: DeliveryRequest, error: ConnectorError) -> Receipt:
+    async def _not_sent(self, attempt: Attempt, request: DeliveryRequest, error: ConnectorError) -> Receipt | InFlight:
         """What each meaning of an error leads to (SPEC DEL-5)."""
         match error:
             case Throttled():
-                return await self._ledger.throttled(
-                    granted.delivery_id, request, error.retry_after_seconds, error.message
-                )
+                return await self._ledger.throttled(attempt, request, error.retry_after_seconds, error.message)
             case Transient():
-                return await self._ledger.not_taken(granted.delivery_id, request, error.message)
+                return await self._ledger.not_taken(attempt, request, error.message)
             case CredentialsExpired():
-                return await self._ledger.channel_closed(
-                    granted.delivery_id, request, ChannelStatus.CREDENTIALS_EXPIRED, error.message
-                )
+                expired = ChannelStatus.CREDENTIALS_EXPIRED
+                return await self._ledger.channel_closed(attempt, request, expired, error.message)
             case AccountBlocked():
-                return await self._ledger.channel_closed(
-                    granted.delivery_id, request, ChannelStatus.BLOCKED, error.message
-                )
+                return await self._ledger.channel_closed(attempt, request, ChannelStatus.BLOCKED, error.message)
             case OutcomeUnknown():
-                await self._ledger.unknown(granted.delivery_id, request, error.message, self._times.grace)
+                await self._ledger.unknown(attempt, request, error.message, self._times.grace)
                 raise _later(ASK_AGAIN_SECONDS[0], "the answer was lost: asking the platform")
             case Rejected() | _:
-                return await self._ledger.failed(granted.delivery_id, request, error.message)
+                return await self._ledger.failed(attempt, request, error.message)
 
     async def _settle(self, unsettled: Unsettled, request: DeliveryRequest) -> Receipt | Granted | InFlight:
         """Finds out what became of an earlier call before anything is sent again."""
         connector, credentials = self._reach(unsettled.destination)
         if not connector.capabilities.lookup_by_reference:
             return await self._settle_blind(unsettled, request)
+        attempt = unsettled.attempt
         try:
             found = await connector.find_by_reference(credentials, request.idempotency_key)
-        except CredentialsExpired as error:
-            await self._ledger.unsettled(unsettled.delivery_id, request, error.message)
-            return await self._ledger.channel_closed(
-                unsettled.delivery_id, request, ChannelStatus.CREDENTIALS_EXPIRED, error.message
-            )
         except ConnectorError as error:
-            await self._ledger.unsettled(unsettled.delivery_id, request, f"could not ask the platform: {error.message}")
-            raise _later(_pause(), "the platform cannot be asked just now") from error
+            return await self._could_not_ask(attempt, request, error)
         if found is not None and found.raw_status == "failed":
-            return await self._ledger.failed(
-                unsettled.delivery_id, request, "the platform took it and could not deliver it"
-            )
+            return await self._ledger.failed(attempt, request, "the platform took it and could not deliver it")
         if found is not None:
             return await self._ledger.sent(
-                unsettled.delivery_id, request, found.provider_message_id, found.wa_id, at=found.accepted_at
+                attempt, request, found.provider_message_id, found.wa_id, at=found.accepted_at
             )
-        if not unsettled.absence_counts:
-            await self._ledger.unsettled(
-                unsettled.delivery_id, request, "the answer was lost; the platform does not have it yet"
-            )
-            raise _later(min(unsettled.seconds, _pause()), "too early to believe that the platform does not have it")
-        return await self._ledger.grant_again(unsettled.delivery_id, request, self._times.lease)
+        if unsettled.absence_counts:
+            return await self._ledger.grant_again(attempt, request, self._times.lease)
+        await self._unsettled(attempt, request, "the answer was lost; the platform does not have it yet")
+        raise _later(min(unsettled.seconds, _pause()), "too early to believe that the platform does not have it")
+
+    async def _could_not_ask(
+        self, attempt: Attempt, request: DeliveryRequest, error: ConnectorError
+    ) -> Receipt | InFlight:
+        """It stays unknown; the question is put again, unless the account itself must be mended first."""
+        if isinstance(error, CredentialsExpired):
+            await self._unsettled(attempt, request, error.message)
+            expired = ChannelStatus.CREDENTIALS_EXPIRED
+            return await self._ledger.channel_closed(attempt, request, expired, error.message)
+        await self._unsettled(attempt, request, f"could not ask the platform: {error.message}")
+        if isinstance(error, Throttled):
+            await self._ledger.slow_down(request, error.retry_after_seconds)
+            raise _later(error.retry_after_seconds, "the platform asked to slow down") from error
+        raise _later(_pause(), "the platform cannot be asked just now") from error
+
+    async def _unsettled(self, attempt: Attempt, request: DeliveryRequest, reason: str) -> Receipt | InFlight:
+        return await self._ledger.unsettled(attempt, request, reason, self._times.grace)
 
     async def _settle_blind(self, unsettled: Unsettled, request: DeliveryRequest) -> Receipt | Granted | InFlight:
         """A platform that cannot be asked: the channel's policy says what is done."""
         match unsettled.destination.unknown_policy:
             case UnknownPolicy.MARK_SENT:
-                return await self._ledger.sent(unsettled.delivery_id, request, None, None)
+                return await self._ledger.presumed_sent(unsettled.attempt, request)
             case UnknownPolicy.RESEND if unsettled.absence_counts:
-                return await self._ledger.grant_again(unsettled.delivery_id, request, self._times.lease)
+                return await self._ledger.grant_again(unsettled.attempt, request, self._times.lease)
             case UnknownPolicy.RESEND:
                 raise _later(unsettled.seconds, "waiting before the message is sent again")
             case _:
-                return await self._ledger.unsettled(
-                    unsettled.delivery_id,
-                    request,
-                    "The answer was lost and the platform cannot be asked: an operator decides.",
-                )
+                reason = "The answer was lost and the platform cannot be asked: an operator decides."
+                return await self._unsettled(unsettled.attempt, request, reason)

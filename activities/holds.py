@@ -36,6 +36,7 @@ class HeldDeliveries(Holds):
                         channel_id=request.channel_id,
                         after=after,
                         limit=size,
+                        held_only=request.limit is not None,
                     )
                 await self._workflows.deliver(signals)
                 released += len(signals)

@@ -3,13 +3,15 @@
 from datetime import timedelta
 from uuid import UUID
 
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 from temporalio import activity
 from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
 from db.engine import Database
-from db.inbound import mark_processed, process_event, waiting_events
+from db.inbound import mark_processed, note_problem, process_event, waiting_events
 from db.tables import Tenant
 from workflows.handles import Workflows
 from workflows.ports import Count, Inbound, SweepRequest
@@ -41,8 +43,14 @@ class InboundEvents(Inbound):
 
     async def _process(self, tenant_id: UUID, event_id: UUID) -> bool:
         """Records, then signals, then marks: dying in between means that it is done again."""
-        async with self._database.tenant(tenant_id) as session:
-            signals = await process_event(session, tenant_id, event_id)
+        try:
+            async with self._database.tenant(tenant_id) as session:
+                signals = await process_event(session, tenant_id, event_id)
+        except (ValidationError, SQLAlchemyError) as error:
+            # One event that cannot be read must not keep those behind it waiting; it is tried ever more rarely.
+            async with self._database.tenant(tenant_id) as session:
+                await note_problem(session, event_id, f"could not be processed: {type(error).__name__}")
+            return False
         await self._workflows.deliver(signals)
         async with self._database.tenant(tenant_id) as session:
             return await mark_processed(session, event_id)

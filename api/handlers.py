@@ -7,14 +7,13 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic_core import ErrorDetails
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
 from api.problems import Conflict, FieldError, Problem, Unavailable, Unprocessable, problem_response
+from db.away import DATABASE_ERRORS, is_away
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 LONGEST_FIELD = 200
@@ -30,10 +29,8 @@ def install_handlers(app: FastAPI) -> None:
     app.exception_handler(EngineUnavailable)(_engine_away)
     app.exception_handler(CampaignRefused)(_refused)
     app.exception_handler(ClientDisconnect)(_gone)
-    # A driver error reaches us bare while a connection is being made, and wrapped once it stands. OSError is what a
-    # refused, reset or vanished socket raises, TimeoutError included.
-    for away in (DBAPIError, PoolTimeout, OSError):
-        app.exception_handler(away)(_database)
+    for kind in DATABASE_ERRORS:
+        app.exception_handler(kind)(_database)
     app.exception_handler(Exception)(_bug)
 
 
@@ -98,16 +95,10 @@ async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
-    if isinstance(error, DBAPIError) and not (isinstance(error, OperationalError) or _is_disconnect(error)):
+    if not is_away(error):
         return await _bug(request, error)
     logger.warning("api.database_away", error=type(error).__name__)
     return Unavailable("The database does not answer. Nothing was changed; try again.").response()
-
-
-def _is_disconnect(error: DBAPIError) -> bool:
-    # 57P01..57P03: the server is stopping, crashed, or not up yet; class 08: connection exceptions.
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or state.startswith(("08", "57P"))
 
 
 async def _bug(_request: Request, error: Exception) -> Response:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from api.dependencies import Services, authenticate, services_of
 from api.forms import is_multipart, read_form
 from api.problems import Conflict, Unprocessable
 from db import answers
+from db.away import DATABASE_ERRORS
 
 KEY_HEADER = "Idempotency-Key"
 KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
@@ -112,7 +112,7 @@ class _Claim:
         while True:
             await asyncio.sleep(answers.LEASE.total_seconds() / 3)
             # A missed renewal is made up by the next one; the request itself will tell that the database is away.
-            with suppress(SQLAlchemyError, OSError):
+            with suppress(*DATABASE_ERRORS):
                 async with self._services.database.tenant(self._tenant_id) as session:
                     await answers.renew(session, self._key)
 

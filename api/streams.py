@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+
+from db.away import DATABASE_ERRORS
 
 POLL_SECONDS = 0.5
 REST_FACTOR = 5
@@ -132,7 +133,7 @@ class ProgressHub:
             began = clock.time()
             try:
                 feed.publish(await self._read(*watched))
-            except (SQLAlchemyError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 # The viewers keep their streams: heartbeats go on, and the next poll tries again.
                 logger.warning("api.progress_unread", campaign_id=str(watched[1]), error=type(error).__name__)
             await asyncio.sleep(max(self._poll_seconds, REST_FACTOR * (clock.time() - began)))

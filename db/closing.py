@@ -5,7 +5,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.ledger.refuse import refuse_held_of_enrollment
+from domain.gate import REASON_TEXT, Reason
 from domain.statuses import Outcome
+
+STOPPED_BECAUSE = {
+    Outcome.OPTED_OUT: Reason.OPTED_OUT,
+    Outcome.CANCELLED: Reason.CAMPAIGN_CANCELLED,
+}
+"""Ends that leave nothing to be sent, and what is said of a message that was held until then."""
 
 _LOCK = text("""
     SELECT closed_at, replied_at FROM enrollments
@@ -16,7 +24,10 @@ _CLOSE = text("""
            status = CASE WHEN status <> 'pending' THEN status
                          WHEN CAST(:outcome AS varchar) = 'cancelled' THEN 'cancelled'
                          WHEN CAST(:outcome AS varchar) = 'opted_out' THEN 'suppressed'
-                         ELSE status END
+                         ELSE status END,
+           message_2_status = CASE WHEN message_2_status IS DISTINCT FROM 'pending' THEN message_2_status
+                                   WHEN CAST(:outcome AS varchar) = 'opted_out' THEN 'suppressed'
+                                   ELSE 'cancelled' END
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
 """)
 _REPLY = text("""
@@ -41,4 +52,6 @@ async def close_enrollment(
         interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
         return False, interaction_id
     await session.execute(_CLOSE, {**named, "outcome": outcome.value})
+    if (reason := STOPPED_BECAUSE.get(outcome)) is not None:
+        await refuse_held_of_enrollment(session, tenant_id, campaign_id, contact_id, REASON_TEXT[reason])
     return True, None

@@ -22,9 +22,14 @@ async def held_signals(
     channel_id: UUID | None,
     after: UUID | None,
     limit: int,
+    held_only: bool = False,
 ) -> tuple[list[Signal], UUID | None]:
-    """The next page of a campaign's or channel's held deliveries, and the id to go on after (None at the end)."""
-    query = select(Delivery).where(col(Delivery.tenant_id) == tenant_id, col(Delivery.status).in_(WAITING))
+    """The next page of a campaign's or channel's waiting deliveries, and the id to go on after (None at the end).
+
+    `held_only` leaves those of unknown outcome out: settling one shows nothing, so it is no probe.
+    """
+    statuses = (DeliveryStatus.HELD,) if held_only else WAITING
+    query = select(Delivery).where(col(Delivery.tenant_id) == tenant_id, col(Delivery.status).in_(statuses))
     if campaign_id is not None:
         query = query.where(col(Delivery.campaign_id) == campaign_id)
     if channel_id is not None:

@@ -79,6 +79,14 @@ async def mark_processed(session: AsyncSession, event_id: UUID) -> bool:
     return done.first() is not None
 
 
+async def note_problem(session: AsyncSession, event_id: UUID, problem: str) -> None:
+    """Notes that an event could not be processed this time."""
+    await session.execute(
+        text("UPDATE inbound_events SET attempts = attempts + 1, problem = :problem WHERE id = :id"),
+        {"id": event_id, "problem": problem},
+    )
+
+
 async def waiting_events(session: AsyncSession, tenant_id: UUID, older_than: timedelta, limit: int) -> list[UUID]:
     """The oldest events that were stored but not processed; one that keeps failing is tried ever more rarely."""
     rows = await session.execute(

@@ -11,8 +11,12 @@ from domain.signals import Signal, SignalName, StopRequest
 
 # The contact's row is written first: a send that holds it has committed its claim before, one that comes after sees
 # the suppression (db/ledger/facts.py locks the contact before it reads).
+# Rows are locked in one order, so that two imports of the same people, or an import and a cancel, never cross.
 _TOUCH_CONTACTS = text("""
-    UPDATE contacts SET opt_changed_at = now() WHERE tenant_id = :tenant_id AND phone = ANY(:phones)
+    WITH these AS (
+        SELECT id FROM contacts WHERE tenant_id = :tenant_id AND phone = ANY(:phones) ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE contacts c SET opt_changed_at = now() FROM these WHERE c.tenant_id = :tenant_id AND c.id = these.id
 """)
 _SUPPRESS = text("""
     INSERT INTO suppressions (id, tenant_id, phone, source, note)
@@ -20,16 +24,22 @@ _SUPPRESS = text("""
     ON CONFLICT (tenant_id, phone) DO NOTHING
 """)
 _END = text("""
+    WITH these AS (
+        SELECT e.campaign_id, e.contact_id
+        FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+        WHERE e.tenant_id = :tenant_id AND c.phone = ANY(:phones) AND e.closed_at IS NULL
+        ORDER BY e.campaign_id, e.contact_id FOR NO KEY UPDATE OF e
+    )
     UPDATE enrollments e SET
         status = CASE WHEN e.status = 'pending' THEN 'suppressed' ELSE e.status END,
         held = false,
         outcome = CASE WHEN e.status = 'pending' THEN 'suppressed' ELSE 'opted_out' END,
         message_2_status = CASE WHEN e.message_2_status = 'pending' THEN 'suppressed' ELSE e.message_2_status END,
         reason = :reason, closed_at = now()
-    FROM contacts c
-    WHERE c.tenant_id = e.tenant_id AND c.id = e.contact_id AND e.tenant_id = :tenant_id
-      AND c.phone = ANY(:phones) AND e.closed_at IS NULL
-      AND e.status NOT IN ('sending', 'unknown') AND e.message_2_status IS DISTINCT FROM 'sending'
+    FROM these
+    WHERE e.tenant_id = :tenant_id AND e.campaign_id = these.campaign_id AND e.contact_id = these.contact_id
+      AND e.status NOT IN ('sending', 'unknown')
+      AND (e.message_2_status IS NULL OR e.message_2_status NOT IN ('sending', 'unknown'))
     RETURNING e.campaign_id, e.contact_id, e.launched_at IS NOT NULL AS launched
 """)
 _IN_FLIGHT = text("""

@@ -8,6 +8,8 @@ from sqlmodel import col, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger import enrollments, record
+from db.ledger.attempts import IN_THE_AIR
+from db.ledger.clock import clock
 from db.ledger.log import log
 from db.ledger.resolve import release, workflow_of
 from db.tables import Delivery, Message
@@ -56,11 +58,12 @@ async def _find(session: AsyncSession, tenant_id: UUID, channel_id: UUID, receip
 
 
 async def _learn(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact, at: datetime) -> list[Signal]:
-    """A receipt may bring the ids, and it proves that the platform has the message."""
+    """A receipt may bring the ids, and it proves that the platform took the message, also when it failed later."""
     delivery.wa_id = delivery.wa_id or receipt.wa_id
     was = delivery.status
-    if was in (DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN) and receipt.status != "failed":
-        await record.sent(session, delivery, None, None, receipt.occurred_at or at)
+    if was in IN_THE_AIR:
+        sent_at = record.plausible(delivery, receipt.occurred_at or at, await clock(session))
+        await record.sent(session, delivery, None, None, sent_at)
         return release(delivery) if was == DeliveryStatus.UNKNOWN else []
     await session.flush()
     return []

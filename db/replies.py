@@ -27,14 +27,15 @@ _MESSAGE = text("""
     ON CONFLICT ON CONSTRAINT messages_provider_key DO NOTHING
     RETURNING id
 """)
-# Of two texts that come at once, the second waits here and then finds the enrollment answered.
+# Of two texts that come at once, the second waits here and then finds the enrollment answered. A Message 1 that is out
+# goes before one that is in flight: that one may yet fail, and the reply would be lost with it.
 _AWAITING = text("""
     SELECT e.campaign_id FROM enrollments e JOIN campaigns c ON c.tenant_id = e.tenant_id AND c.id = e.campaign_id
     WHERE e.tenant_id = :tenant_id AND e.contact_id = :contact_id AND e.channel_id = :channel_id
       AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
       AND e.status IN ('sending', 'unknown', 'sent', 'delivered', 'read')
       AND (e.reply_deadline IS NULL OR e.reply_deadline >= :received_at)
-    ORDER BY coalesce(e.message_1_at, 'infinity') DESC, e.launched_at DESC
+    ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
     LIMIT 1 FOR NO KEY UPDATE OF e
 """)
 _LATEST = text("""

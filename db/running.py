@@ -30,14 +30,20 @@ _MARK = text("""
 """)
 # Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them.
 _CANCEL = text("""
-    WITH stopped AS (
-        UPDATE enrollments SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
+    WITH these AS (
+        SELECT contact_id FROM enrollments
+        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
+        ORDER BY contact_id FOR NO KEY UPDATE
+    ), stopped AS (
+        UPDATE enrollments e SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
                message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
                held = false, outcome = 'cancelled', closed_at = now(), reason = :reason
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
-          AND status NOT IN ('sending', 'unknown') AND message_2_status IS DISTINCT FROM 'sending'
-        RETURNING 1
-    ) SELECT count(*) FROM stopped
+        FROM these
+        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = these.contact_id
+          AND status NOT IN ('sending', 'unknown')
+          AND (message_2_status IS NULL OR message_2_status NOT IN ('sending', 'unknown'))
+        RETURNING status
+    ) SELECT count(*) FROM stopped WHERE status = 'cancelled'
 """)
 _REQUEUE = text("""
     WITH requeued AS (
@@ -122,7 +128,7 @@ async def read_plan(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -
 async def write_state(
     session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State
 ) -> tuple[CampaignStatus, int]:
-    """Writes the state; returns the one in force and how many contacts a cancel stopped. Cancelled is for ever."""
+    """Writes the state (cancelled is for ever); returns the one in force and how many a cancel kept from Message 1."""
     named = _named(tenant_id, campaign_id)
     values = {
         **named,

@@ -75,6 +75,16 @@ class Pacing(BaseModel):
         return type(self).model_validate(merged)
 
 
+QUEUE_HEADROOM = 1.1
+"""How much faster than a channel's rate its sends are handed out. The ledger holds the exact rate by slots; were they
+handed out no faster than that, every one that came a little late would leave its slot empty for good."""
+
+
+def launch_spacing(delay_seconds: float, rate_per_second: float) -> float:
+    """Seconds between the starts of a batch: the delay, or a little less where the channel's rate is what binds."""
+    return delay_seconds if delay_seconds * rate_per_second > 1.001 else delay_seconds / QUEUE_HEADROOM
+
+
 def adapt_delay(current: float, configured: Pacing, error_rate: float, sample_size: int) -> float:
     """The delay (seconds) to use next, after a sample of `sample_size` results of which `error_rate` (0–1) were errors.
 

@@ -1,4 +1,4 @@
-"""`python -m migrations`: brings the schema up to date and makes the first tenant; prints a JSON line when it made a key."""
+"""`python -m migrations`: brings the schema up to date, makes the first tenant, and prints its key when it made one."""
 
 import asyncio
 import json

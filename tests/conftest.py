@@ -43,9 +43,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest_asyncio.fixture(scope="session")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
     """A real Temporal development server in memory, with the dynamic configuration of the embedded one."""
-    arguments = [
-        word for key, value in DYNAMIC_CONFIG.items() for word in ("--dynamic-config-value", f"{key}={value}")
-    ]
+    arguments = [word for key, value in DYNAMIC_CONFIG.items() for word in ("--dynamic-config-value", f"{key}={value}")]
     arguments += [word for name in SEARCH_ATTRIBUTES for word in ("--search-attribute", f"{name}=Keyword")]
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_program(),

@@ -288,7 +288,7 @@ class Campaign:
     async def _requeue(self) -> int:
         process = self._process
         requeued = await workflow.execute_activity_method(
-            Campaigns.requeue_failed, process.campaign, summary="Put failed contacts back in line", **REPEATABLE
+            Campaigns.requeue_failed, process.campaign, summary="Put failed contacts back in line", **PATIENT
         )
         if requeued.count:
             process.state.exhausted = False

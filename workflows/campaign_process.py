@@ -9,9 +9,9 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.campaigns import ALLOWED, CampaignInput, CampaignState, Command
-    from domain.pacing import Pacing
+    from domain.pacing import Pacing, launch_spacing
     from domain.statuses import CampaignStatus
-    from workflows.policies import PATIENT, RECORD, REPEATABLE
+    from workflows.policies import PATIENT, RECORD
     from workflows.ports import (
         CampaignPlan,
         Campaigns,
@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         StockRequest,
     )
 
-LEAD = timedelta(seconds=1)
+LEAD = timedelta(seconds=2)
 """The next batch is launched this long before the last one is out, so that no gap opens between them."""
 
 PATIENCE = timedelta(minutes=10)
@@ -116,7 +116,7 @@ class Process:
 
     async def _write(self, request: MarkRequest) -> MarkResult:
         if request.status == CampaignStatus.CANCELLED:  # touches every contact that has not had Message 1
-            result = await workflow.execute_activity_method(Campaigns.mark, request, summary="Cancel", **REPEATABLE)
+            result = await workflow.execute_activity_method(Campaigns.mark, request, summary="Cancel", **PATIENT)
         else:
             result = await workflow.execute_local_activity_method(Campaigns.mark, request, **RECORD)
         self.status = result.status
@@ -125,12 +125,12 @@ class Process:
     async def launch(self, size: int) -> LaunchResult:
         """Starts the next `size` enrollments at the campaign's pace and moves the cursor behind them."""
         first_at = max(workflow.now(), self.state.cursor or workflow.now())
-        delay = self.state.delay_seconds
+        delay = launch_spacing(self.state.delay_seconds, self.rate)
         result = await workflow.execute_activity_method(
             Campaigns.launch,
             LaunchRequest(campaign=self.campaign, size=size, first_at=first_at, delay_seconds=delay),
             summary=f"Launch up to {size}, {delay:g} s apart",
-            **REPEATABLE,
+            **PATIENT,
         )
         self.state.exhausted = result.exhausted
         self.state.cursor = first_at + timedelta(seconds=result.started * delay + self.pacing.batch_pause_seconds)

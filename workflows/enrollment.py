@@ -8,6 +8,7 @@ from temporalio.common import Priority
 with workflow.unsafe.imports_passed_through():
     from domain import ids
     from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
+    from domain.pacing import QUEUE_HEADROOM
     from domain.signals import ReplyReceived, StopRequest
     from domain.statuses import SEND_PRIORITY, DeliveryKind, Outcome
     from workflows.policies import IRREVERSIBLE, RECORD
@@ -122,11 +123,11 @@ class Enrollment:
                 return receipt
 
     def _priority(self, kind: DeliveryKind) -> Priority:
-        # The queue grants each fairness key one task a second times its weight: the channel's own rate.
+        # The queue grants each fairness key one task a second times its weight: a little over the channel's own rate.
         return Priority(
             priority_key=SEND_PRIORITY[kind],
             fairness_key=str(self._start.channel_id),
-            fairness_weight=self._start.rate_per_second,
+            fairness_weight=self._start.rate_per_second * QUEUE_HEADROOM,
         )
 
     async def _wait_for_release(self, receipt: Receipt, seen: int, what: str) -> bool:

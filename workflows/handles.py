@@ -56,7 +56,10 @@ class Workflows:
         self.client = client
 
     async def start_campaign(self, campaign: CampaignRef, channel_id: UUID, name: str) -> None:
-        """Starts a campaign's workflow; starting one that runs already changes nothing. Raises `EngineUnavailable`."""
+        """Starts a campaign's workflow; one that runs already is left alone. Raises `EngineUnavailable`.
+
+        To reopen one that is still closing raises `CampaignRefused`.
+        """
         try:
             await self.client.start_workflow(
                 "Campaign",
@@ -69,8 +72,9 @@ class Workflows:
                 static_details="Launches one workflow per contact, batch by batch, and takes stock after each batch.",
                 rpc_timeout=ANSWER_WITHIN,
             )
-        except WorkflowAlreadyStartedError:
-            return
+        except WorkflowAlreadyStartedError as error:
+            if campaign.reopen:
+                raise CampaignRefused("The campaign is just ending; ask again in a moment.") from error
         except RPCError as error:
             raise EngineUnavailable(error.status.name) from error
 

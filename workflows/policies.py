@@ -35,15 +35,15 @@ IRREVERSIBLE: ActivityProfile = {
 }
 
 REPEATABLE: ActivityProfile = {
-    # Database work and starts that are idempotent by workflow id.
-    "start_to_close_timeout": timedelta(seconds=60),
+    # One short transaction; a worker that died in it is noticed by the timeout.
+    "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": _FOREVER,
 }
 
 PATIENT: ActivityProfile = {
-    # Waits for something to come about, saying so by heartbeat.
+    # Waits for something or deals with many rows, saying by heartbeat that it lives; all of it repeatable.
     "start_to_close_timeout": timedelta(minutes=15),
-    "heartbeat_timeout": timedelta(seconds=10),
+    "heartbeat_timeout": timedelta(seconds=5),
     "retry_policy": _FOREVER,
 }
 

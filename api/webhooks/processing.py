@@ -6,9 +6,9 @@ from enum import StrEnum
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Services
+from db.away import DATABASE_ERRORS
 from db.inbound import mark_processed, process_event
 from workflows.handles import EngineUnavailable
 
@@ -36,7 +36,7 @@ async def take_in(services: Services, tenant_id: UUID, event_id: UUID | None) ->
     try:
         async with asyncio.timeout(PROCESS_WITHIN.total_seconds()):
             done = await _process(services, tenant_id, event_id)
-    except (EngineUnavailable, SQLAlchemyError, OSError) as error:
+    except (EngineUnavailable, *DATABASE_ERRORS) as error:
         logger.warning("webhook.left_to_sweep", event_id=str(event_id), error=type(error).__name__)
         return Taken.STORED
     return Taken.PROCESSED if done else Taken.STORED

@@ -57,6 +57,9 @@ class Postgres:
             await pgfiles.initialise(self.cluster, self._user, fast=self.fast)
         pgfiles.make_private(self.sockets, self._user)
         await end_leftovers(self.cluster)
+        # A dead server that nobody has collected keeps its pid, and the new one would respect its lock for good.
+        for left in (self.cluster / "postmaster.pid", self.sockets / ".s.PGSQL.5432.lock"):
+            left.unlink(missing_ok=True)
 
     def command(self) -> Command:
         """The server itself, in the foreground, on its socket only."""

@@ -14,6 +14,9 @@ DYNAMIC_CONFIG = {
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
     "matching.enableFairness": "true",
+    # Timers are shifted behind what the timer queue has read already, by default up to a second: a start delay of 0.1 s
+    # would last 1 s, and each batch of a campaign would begin with a gap.
+    "history.timerProcessorMaxTimeShift": '"50ms"',
     "matching.rps": "100000",
     "frontend.rps": "100000",
     "frontend.namespaceRPS": "100000",

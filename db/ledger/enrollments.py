@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text, update
+from sqlalchemy import func, text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.tables import Delivery, Enrollment
+from db.tables import Delivery, Enrollment, Interaction
+from domain import ids
 from domain.receipts import advance
-from domain.statuses import DeliveryKind, MessageStatus, Outcome
+from domain.statuses import IN_FLIGHT, DeliveryKind, MessageStatus, Outcome
 
 
 def _row(delivery: Delivery) -> Any:
@@ -37,7 +38,9 @@ async def set_message(session: AsyncSession, delivery: Delivery, status: Message
         reason = delivery.reason if held or status == MessageStatus.UNKNOWN else None
         await _change(session, delivery, status=status, held=held, reason=reason)
     elif delivery.kind == DeliveryKind.MESSAGE_2:
-        await _change(session, delivery, message_2_status=status, reason=delivery.reason)
+        # A reply may have been told by hand, with a signal and no message: it counts from here on.
+        replied_at = func.coalesce(col(Enrollment.replied_at), func.now())
+        await _change(session, delivery, message_2_status=status, replied_at=replied_at, reason=delivery.reason)
 
 
 async def message_is_out(session: AsyncSession, delivery: Delivery, at: datetime) -> None:
@@ -69,14 +72,11 @@ async def message_is_out(session: AsyncSession, delivery: Delivery, at: datetime
 async def message_failed(session: AsyncSession, delivery: Delivery, reason: str, at: datetime) -> None:
     """It will never go out, so the enrollment ends."""
     if delivery.kind == DeliveryKind.MESSAGE_1:
-        await _end(
-            session, delivery, at, status=MessageStatus.FAILED, held=False, outcome=Outcome.FAILED, reason=reason
-        )
+        await _settle_message_1(session, delivery, MessageStatus.FAILED, reason)
+        await _end(session, delivery, at, outcome=Outcome.FAILED, reason=reason)
     elif delivery.kind == DeliveryKind.MESSAGE_2:
-        failed = f"Message 2: {reason}"
-        await _end(
-            session, delivery, at, message_2_status=MessageStatus.FAILED, outcome=Outcome.ANSWERED, reason=failed
-        )
+        await _change(session, delivery, message_2_status=MessageStatus.FAILED)
+        await _end(session, delivery, at, outcome=Outcome.ANSWERED, reason=f"Message 2: {reason}")
 
 
 async def message_refused(
@@ -84,14 +84,32 @@ async def message_refused(
 ) -> None:
     """The gate refused it for good; an enrollment that has ended already keeps its end."""
     if delivery.kind == DeliveryKind.MESSAGE_1:
-        await session.execute(
-            update(Enrollment)
-            .where(_row(delivery), col(Enrollment.status).in_(["pending", "sending", "unknown"]))
-            .values(status=status, held=False, reason=delivery.reason)
-        )
+        await _settle_message_1(session, delivery, status, delivery.reason)
         await _end(session, delivery, at, outcome=outcome, reason=delivery.reason)
     elif delivery.kind == DeliveryKind.MESSAGE_2:
-        await _end(session, delivery, at, message_2_status=status, outcome=outcome, reason=delivery.reason)
+        await _change(session, delivery, message_2_status=status)
+        await _end(session, delivery, at, outcome=outcome, reason=delivery.reason)
+
+
+async def _settle_message_1(
+    session: AsyncSession, delivery: Delivery, status: MessageStatus, reason: str | None
+) -> None:
+    """Ends what was open about Message 1, also where the enrollment itself has been closed meanwhile.
+
+    A text that came while it was in flight was to count once it is sent (SPEC CAM-4): now it does not.
+    """
+    unsettled = col(Enrollment.status).in_([MessageStatus.PENDING, *IN_FLIGHT])
+    settled = update(Enrollment).where(_row(delivery), unsettled)
+    settled = settled.values(status=status, held=False, reason=reason, replied_at=None)
+    if (await session.execute(settled.returning(col(Enrollment.contact_id)))).first() is None:
+        return
+    interactions = update(Interaction).where(
+        col(Interaction.tenant_id) == delivery.tenant_id,
+        col(Interaction.campaign_id) == delivery.campaign_id,
+        col(Interaction.contact_id) == delivery.contact_id,
+        col(Interaction.counted),
+    )
+    await session.execute(interactions.values(counted=False, reason=f"Message 1 is {status}"))
 
 
 async def _end(session: AsyncSession, delivery: Delivery, at: datetime, **values: Any) -> None:
@@ -102,7 +120,7 @@ async def _end(session: AsyncSession, delivery: Delivery, at: datetime, **values
 async def advance_message(session: AsyncSession, delivery: Delivery, incoming: str, reason: str | None) -> str | None:
     """A platform's receipt moves the message forward, never back; returns the new state, None if nothing moved."""
     enrollment = (await session.exec(select(Enrollment).where(_row(delivery)).with_for_update())).one_or_none()
-    if enrollment is None:
+    if enrollment is None or not _is_of(delivery, enrollment):
         return None
     field = "status" if delivery.kind == DeliveryKind.MESSAGE_1 else "message_2_status"
     current = getattr(enrollment, field)
@@ -112,10 +130,18 @@ async def advance_message(session: AsyncSession, delivery: Delivery, incoming: s
     if moved == current:
         return None
     setattr(enrollment, field, moved)
-    if moved == MessageStatus.FAILED:
-        enrollment.reason = reason
+    if MessageStatus.FAILED in (current, moved):
+        enrollment.reason = reason if moved == MessageStatus.FAILED else None
     await session.flush()
     return moved
+
+
+def _is_of(delivery: Delivery, enrollment: Enrollment) -> bool:
+    """Whether the delivery is the enrollment's present one: late news of a Message 1 that was retried is history."""
+    if delivery.kind != DeliveryKind.MESSAGE_1:
+        return True
+    key = ids.message_1_key(enrollment.campaign_id, enrollment.contact_id, enrollment.generation)
+    return delivery.idempotency_key == key
 
 
 async def has_ended(session: AsyncSession, delivery: Delivery) -> bool:

@@ -1,7 +1,7 @@
 """What the gate looks at, read under locks so that it still holds when the claim commits."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.breaker import ChannelBreaker, HoldUntil, Probe
+from db.tables import Delivery
+from domain.breaker import ChannelBreaker, HoldUntil, Passage, Probe
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
 from domain.gate import CampaignFacts, ChannelFacts, GateFacts, rate_wait_seconds
@@ -18,6 +19,10 @@ from domain.window import SendWindow, next_opening
 
 HALF_OPEN_RECHECK = timedelta(seconds=5)
 """While a probe is out the others ask again after this at the latest: its lease is far longer than it usually takes."""
+
+
+SLOT_LEAD = timedelta(milliseconds=20)
+"""A free slot begins this much later than now, so that a slow commit does not push one send nearer to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,13 @@ class Facts:
     template: str | None
     variables: dict[str, str]
     usage_day: date | None
+
+    def of_the_claimed(self, *, is_breaker_probe: bool) -> GateFacts:
+        """The gate's facts without what a claim has taken already: its slot, its credit, its place in the quota."""
+        channel = replace(self.gate.channel, quota=None, next_slot_at=None)
+        if is_breaker_probe:
+            channel = replace(channel, breaker_until=None)
+        return replace(self.gate, credits_left=None, channel=channel)
 
 
 # The order of locks is contact, campaign, enrollment, channel: everyone who writes them takes them in this order.
@@ -78,8 +90,8 @@ _USED = text("""
 """)
 
 
-async def read_facts(session: AsyncSession, request: DeliveryRequest, used_on: date | None = None) -> Facts:
-    """Locks and reads all that decides about a send; `used_on` is the day in whose quota it has its place already."""
+async def read_facts(session: AsyncSession, request: DeliveryRequest, delivery: Delivery) -> Facts:
+    """Locks and reads all that decides about a send."""
     ids = request.model_dump(include={"tenant_id", "channel_id", "contact_id", "campaign_id"})
     contact = (await session.execute(_LOCK_CONTACT, ids)).one()
     campaign, enrollment = None, None
@@ -89,20 +101,21 @@ async def read_facts(session: AsyncSession, request: DeliveryRequest, used_on: d
     asked_at = time.monotonic()
     channel = (await session.execute(_LOCK_CHANNEL, {**ids, "phone": contact.phone})).one()
     known_at = time.monotonic()
-    day_start, day_end = _day(channel.now, channel.time_zone)
-    used = await _used_today(session, ids, channel, day_start.date(), used_on)
-    # Only under the exclusive lock can it become the probe; with the shared one, several would at once.
-    is_probe = campaign is not None and contact.probe is not None and campaign.probe in (PROBE_WANTED, request.idempotency_key)
+    day, day_end = _day(channel.now, channel.time_zone)
+    used = await _used_today(session, channel, delivery, day)
     passage = ChannelBreaker.model_validate(channel.breaker).may_pass(channel.now)
-    breaker_until = _breaker_until(passage.until, channel) if isinstance(passage, HoldUntil) else None
+    key = delivery.idempotency_key
+    # Only under the exclusive lock may it become the probe; with the shared one, several would at once.
+    is_probe = contact.probe is not None and campaign is not None and campaign.probe in (PROBE_WANTED, key)
     return Facts(
         gate=GateFacts(
             now=channel.now,
             kind=request.kind,
             suppressed=channel.suppressed,
-            channel=_channel_facts(request.kind, channel, used, day_end, breaker_until),
-            campaign=None if campaign is None or enrollment is None else _campaign_facts(campaign, enrollment, is_probe),
-            credits_left=channel.credits,
+            channel=_channel_facts(request.kind, channel, used, day_end, _breaker_until(passage, channel)),
+            campaign=_campaign_facts(campaign, enrollment, is_probe),
+            # One that paid at an earlier attempt does not pay again.
+            credits_left=None if delivery.credit_spent else channel.credits,
         ),
         asked_at=asked_at,
         known_at=known_at,
@@ -116,17 +129,17 @@ async def read_facts(session: AsyncSession, request: DeliveryRequest, used_on: d
         is_probe=is_probe,
         template=_template(request.kind, campaign),
         variables={} if enrollment is None else enrollment.variables,
-        usage_day=day_start.date() if channel.daily_quota is not None else None,
+        usage_day=day if channel.daily_quota is not None else None,
     )
 
 
-async def _used_today(
-    session: AsyncSession, ids: dict[str, Any], channel: Row[Any], day: date, used_on: date | None
-) -> int:
+async def _used_today(session: AsyncSession, channel: Row[Any], delivery: Delivery, day: date) -> int:
+    """What others used of the day's quota."""
     if channel.daily_quota is None:
         return 0
+    ids = delivery.model_dump(include={"tenant_id", "channel_id"})
     used = (await session.execute(_USED, {**ids, "day": day})).scalar_one_or_none()
-    return int(used or 0) - (1 if used_on == day else 0)
+    return int(used or 0) - (1 if delivery.used_on == day else 0)
 
 
 def _channel_facts(
@@ -143,11 +156,13 @@ def _channel_facts(
         window_opens_at=None if window is None else next_opening(channel.now, window),
         ai_enabled=channel.ai_enabled,
         next_slot_at=channel.next_slot_at,
-        rate_wait_seconds=rate_wait_seconds(kind, channel.rate_per_second),
+        rate_wait_seconds=rate_wait_seconds(kind, channel.rate_per_second) + SLOT_LEAD.total_seconds(),
     )
 
 
-def _campaign_facts(campaign: Row[Any], enrollment: Row[Any], is_probe: bool) -> CampaignFacts:
+def _campaign_facts(campaign: Row[Any] | None, enrollment: Row[Any] | None, is_probe: bool) -> CampaignFacts | None:
+    if campaign is None or enrollment is None:
+        return None
     return CampaignFacts(
         status=CampaignStatus(campaign.status),
         probing=campaign.probe is not None and not is_probe,
@@ -155,10 +170,12 @@ def _campaign_facts(campaign: Row[Any], enrollment: Row[Any], is_probe: bool) ->
     )
 
 
-def _breaker_until(until: datetime, channel: Row[Any]) -> datetime:
+def _breaker_until(passage: Passage, channel: Row[Any]) -> datetime | None:
+    if not isinstance(passage, HoldUntil):
+        return None
     half_open = channel.breaker.get("state") == "half_open"
     soon: datetime = channel.now + HALF_OPEN_RECHECK
-    return min(until, soon) if half_open else until
+    return min(passage.until, soon) if half_open else passage.until
 
 
 def _template(kind: DeliveryKind, campaign: Row[Any] | None) -> str | None:
@@ -168,8 +185,8 @@ def _template(kind: DeliveryKind, campaign: Row[Any] | None) -> str | None:
     return template
 
 
-def _day(now: datetime, time_zone: str) -> tuple[datetime, datetime]:
-    """The bounds of the present day in the tenant's zone; a day with a change of clocks has its own length."""
+def _day(now: datetime, time_zone: str) -> tuple[date, datetime]:
+    """The present day in the tenant's zone and its end; a day with a change of clocks has its own length."""
     zone = ZoneInfo(time_zone)
     start = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return start, (start + timedelta(days=1)).astimezone(ZoneInfo("UTC"))
+    return start.date(), (start + timedelta(days=1)).astimezone(ZoneInfo("UTC"))

@@ -1,12 +1,13 @@
 """Writing down what became of a delivery: ledger, message, enrollment, campaign probe and log in one transaction."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger import enrollments
+from db.ledger.allowances import give_back_credit
 from db.ledger.log import log
 from db.tables import Delivery, Message
 from domain.campaigns import PROBE_FAILED, PROBE_PASSED, PROBE_WANTED
@@ -54,6 +55,8 @@ async def sent(
     delivery.provider_message_id = provider_message_id or delivery.provider_message_id
     delivery.wa_id = wa_id or delivery.wa_id
     if delivery.status == DeliveryStatus.SENT:
+        # A receipt was faster than the answer; the answer still brings the platform's id.
+        await _keep_message(session, delivery, delivery.sent_at or at)
         return await receipt(session, delivery)
     delivery.status = DeliveryStatus.SENT
     delivery.reason = None
@@ -68,23 +71,25 @@ async def sent(
 
 
 async def _keep_message(session: AsyncSession, delivery: Delivery, at: datetime) -> None:
-    await session.execute(
-        insert(Message)
-        .values(
-            Message(
-                tenant_id=delivery.tenant_id,
-                channel_id=delivery.channel_id,
-                contact_id=delivery.contact_id,
-                direction="out",
-                delivery_id=delivery.id,
-                provider_message_id=delivery.provider_message_id,
-                body=delivery.body or "",
-                status=MessageStatus.SENT,
-                occurred_at=at,
-            ).model_dump(exclude={"media"})
-        )
-        .on_conflict_do_nothing()
+    message = Message(
+        tenant_id=delivery.tenant_id,
+        channel_id=delivery.channel_id,
+        contact_id=delivery.contact_id,
+        direction="out",
+        delivery_id=delivery.id,
+        provider_message_id=delivery.provider_message_id,
+        body=delivery.body or "",
+        status=MessageStatus.SENT,
+        occurred_at=at,
     )
+    known_id = {"provider_message_id": delivery.provider_message_id}
+    kept = insert(Message).values(message.model_dump(exclude={"media"}))
+    await session.execute(kept.on_conflict_do_update(index_elements=["tenant_id", "delivery_id"], set_=known_id))
+
+
+def plausible(delivery: Delivery, at: datetime, now: datetime) -> datetime:
+    """A platform's word on when it took a message, kept between the first attempt and now: its clock may be wrong."""
+    return min(max(at, delivery.first_asked_at or at), now)
 
 
 async def failed(
@@ -96,15 +101,15 @@ async def failed(
     delivery.errors += 1 if called else 0
     delivery.first_asked_at = delivery.first_asked_at or at
     delivery.updated_at = at
-    await _refund(session, delivery)
     await settle_probe(session, delivery, PROBE_FAILED)
     await enrollments.message_failed(session, delivery, reason, at)
     log(session, delivery, DeliveryStatus.FAILED, reason, at)
+    await give_back_credit(session, delivery)
     return await receipt(session, delivery)
 
 
 async def refused(session: AsyncSession, delivery: Delivery, verdict: Verdict, at: datetime) -> Receipt:
-    """The gate says never."""
+    """The gate says never; a credit that an earlier attempt took is given back."""
     if verdict.reason is None:
         raise ValueError("a refusal always has its reason")
     delivery.status = DeliveryStatus.REFUSED
@@ -115,6 +120,7 @@ async def refused(session: AsyncSession, delivery: Delivery, verdict: Verdict, a
     await settle_probe(session, delivery, PROBE_WANTED)
     await enrollments.message_refused(session, delivery, status, outcome, at)
     log(session, delivery, DeliveryStatus.REFUSED, delivery.reason, at)
+    await give_back_credit(session, delivery)
     return await receipt(session, delivery)
 
 
@@ -128,7 +134,6 @@ async def held(
     delivery.reason = reason
     delivery.limit_name = verdict.limit
     delivery.hold_until = verdict.until
-    delivery.claim_token = None
     delivery.updated_at = at
     await enrollments.set_message(session, delivery, MessageStatus.PENDING, held=True)
     if was_probe:
@@ -144,15 +149,17 @@ async def out_of_credits(session: AsyncSession, delivery: Delivery, at: datetime
     return await held(session, delivery, Verdict(Decision.HOLD, Reason.CREDITS, None, "credits"), at)
 
 
-async def unknown(session: AsyncSession, delivery: Delivery, reason: str, at: datetime, grace: timedelta) -> Receipt:
-    """The platform may or may not have it."""
+async def unknown(
+    session: AsyncSession, delivery: Delivery, reason: str, at: datetime, *, settle_after: datetime
+) -> Receipt:
+    """The platform may or may not have it; "not found" is to be believed from `settle_after` on."""
     first = delivery.status != DeliveryStatus.UNKNOWN
     delivery.status = DeliveryStatus.UNKNOWN
     delivery.reason = reason
     delivery.updated_at = at
     if first:
         delivery.errors += 1
-        delivery.settle_after = at + grace
+        delivery.settle_after = settle_after
         await settle_probe(session, delivery, PROBE_FAILED)
         await enrollments.set_message(session, delivery, MessageStatus.UNKNOWN)
         log(session, delivery, DeliveryStatus.UNKNOWN, reason, at)
@@ -190,14 +197,4 @@ async def settle_probe(session: AsyncSession, delivery: Delivery, value: str) ->
             "id": delivery.campaign_id,
             "key": delivery.idempotency_key,
         },
-    )
-
-
-async def _refund(session: AsyncSession, delivery: Delivery) -> None:
-    if not delivery.credit_spent:
-        return
-    delivery.credit_spent = False
-    await session.execute(
-        text("UPDATE tenants SET credits = credits + 1 WHERE id = :id AND credits IS NOT NULL"),
-        {"id": delivery.tenant_id},
     )

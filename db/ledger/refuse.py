@@ -1,32 +1,54 @@
-"""Refusing at once all that is held and will never be wanted again."""
+"""Refusing at once all that waits and will never be wanted again."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-# A row that is locked is being claimed just now; its own gate refuses it once the caller has committed.
+# A row that is locked is being claimed just now; its own gate refuses it once the caller has committed. The tenant's
+# row, where the credits of the refused go back to, comes last: whoever holds it waits for nobody.
 _REFUSE = """
     WITH gone AS (
-        SELECT d.id FROM deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
-        WHERE d.tenant_id = :tenant_id AND d.status = 'held' AND {which} FOR UPDATE OF d SKIP LOCKED
+        SELECT d.id, d.credit_spent
+        FROM deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
+        WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which} FOR UPDATE OF d SKIP LOCKED
     ), refused AS (
-        UPDATE deliveries d SET status = 'refused', reason = :reason, hold_until = NULL, updated_at = now()
+        UPDATE deliveries d SET status = 'refused', reason = :reason, hold_until = NULL, credit_spent = false,
+               updated_at = now()
         FROM gone WHERE d.id = gone.id
         RETURNING d.tenant_id, d.id, d.contact_id, d.campaign_id, d.kind, d.scheduled_at
+    ), logged AS (
+        INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason, scheduled_at)
+        SELECT tenant_id, id, contact_id, campaign_id, kind, 'refused', :reason, scheduled_at FROM refused
     )
-    INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason, scheduled_at)
-    SELECT tenant_id, id, contact_id, campaign_id, kind, 'refused', :reason, scheduled_at FROM refused
+    SELECT count(*) FILTER (WHERE credit_spent) FROM gone
 """
 _OF_CAMPAIGN = text(_REFUSE.format(which="d.campaign_id = :campaign_id"))
+_OF_ENROLLMENT = text(_REFUSE.format(which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id"))
 _TO_PHONES = text(_REFUSE.format(which="c.phone = ANY(:phones)"))
+_GIVE_BACK = text("UPDATE tenants SET credits = credits + :number WHERE id = :tenant_id AND credits IS NOT NULL")
 
 
 async def refuse_held_of_campaign(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, reason: str) -> None:
     """Nothing that a campaign held goes out any more."""
-    await session.execute(_OF_CAMPAIGN, {"tenant_id": tenant_id, "campaign_id": campaign_id, "reason": reason})
+    await _refuse(session, _OF_CAMPAIGN, {"tenant_id": tenant_id, "campaign_id": campaign_id, "reason": reason})
+
+
+async def refuse_held_of_enrollment(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_id: UUID, reason: str
+) -> None:
+    """Nothing that was held for one contact of a campaign goes out any more."""
+    named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "contact_id": contact_id, "reason": reason}
+    await _refuse(session, _OF_ENROLLMENT, named)
 
 
 async def refuse_held_to(session: AsyncSession, tenant_id: UUID, phones: list[str], reason: str) -> None:
     """Nothing that was held for these phones goes out any more."""
-    await session.execute(_TO_PHONES, {"tenant_id": tenant_id, "phones": phones, "reason": reason})
+    await _refuse(session, _TO_PHONES, {"tenant_id": tenant_id, "phones": phones, "reason": reason})
+
+
+async def _refuse(session: AsyncSession, statement: Any, named: dict[str, Any]) -> None:
+    credits_back = int((await session.execute(statement, named)).scalar_one())
+    if credits_back:
+        await session.execute(_GIVE_BACK, {"tenant_id": named["tenant_id"], "number": credits_back})

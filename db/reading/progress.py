@@ -1,10 +1,9 @@
 """How far a campaign is, read at one instant."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Executable, func, select, text
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -58,7 +57,7 @@ class Progress:
         )
 
 
-def _counts(campaign_id: UUID) -> Select[Any]:
+def _counts(campaign_id: UUID) -> Executable:
     """One statement, hence one snapshot: the states add up to the total at every instant."""
     filtered = [func.count().filter(counted_as(name)).label(name.value) for name in EnrollmentFilter]
     return select(func.count().label("total"), *filtered).where(col(Enrollment.campaign_id) == campaign_id)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "2026_11_20_campaign_engine"
 down_revision = None
@@ -14,7 +15,8 @@ APPEND_ONLY = {"action_log"}
 TENANT = "nullif(current_setting('relance.tenant', true), '')::uuid"
 TABLES = (
     "api_keys", "channels", "contacts", "idempotent_answers", "suppressions", "campaigns", "channel_usage",
-    "inbound_events", "deliveries", "enrollments", "imports", "action_log", "import_problems", "messages", "interactions",
+    "inbound_events", "deliveries", "enrollments", "imports", "action_log", "import_problems", "messages",
+    "interactions",
 )  # fmt: skip
 
 
@@ -39,13 +41,9 @@ def _make_role() -> None:
         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
         END $$
     """)
-    op.execute(f"""
-        DO $$ BEGIN
-            IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-                GRANT {ROLE} TO CURRENT_USER;
-            END IF;
-        END $$
-    """)
+    is_superuser = op.get_bind().scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    if not is_superuser:
+        op.execute(f"GRANT {ROLE} TO CURRENT_USER")
     op.execute(f"GRANT USAGE ON SCHEMA public TO {ROLE}")
 
 

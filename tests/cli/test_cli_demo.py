@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.demo.runs import load_run
@@ -72,6 +73,15 @@ def _under_way(data_dir: Path) -> bool:
     return run is not None and run.started
 
 
+def _messages_out(data_dir: Path) -> int:
+    """How many messages the platform has accepted; 0 while it is not up."""
+    state = read_state(data_dir)
+    if state is None or not _under_way(data_dir):
+        return 0
+    answer = httpx.get(f"{state.addresses.simulator}/control/summary", timeout=10, trust_env=False)
+    return int(answer.json()["accepted"])
+
+
 def _kill_everything(data_dir: Path) -> None:
     """SIGKILL to the demo with its supervisor and to every part of the stack."""
     state = read_state(data_dir)
@@ -84,10 +94,10 @@ def _kill_everything(data_dir: Path) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(180)
 def test_a_demo_killed_with_everything_is_finished_by_the_next_one(demo: Start, data_dir: Path) -> None:
     first = demo("--rate", "4")
-    _wait(lambda: _under_way(data_dir), "a campaign with its contacts")
+    _wait(lambda: _messages_out(data_dir) >= 5, "a campaign in full swing")
     _kill_everything(data_dir)
     first.communicate(timeout=10)
     assert first.returncode == -signal.SIGKILL

@@ -105,12 +105,14 @@ async def test_a_stale_lock_is_said_and_taken_over(stack_settings: Settings, sai
 
 
 async def test_a_part_that_cannot_start_stops_the_rest_and_names_its_log(stack_settings: Settings) -> None:
+    before = set(psutil.Process().children(recursive=True))
     stack_settings.data_dir.mkdir()
     (stack_settings.data_dir / "temporal.db").mkdir()  # no server can use a directory as its file
     with pytest.raises(PartFailedError, match=r"temporal ended with status .*temporal\.log"):
         async with running_stack(stack_settings, STACK_PARTS, fast=True):
             pytest.fail("it ran")
-    assert [process for process in psutil.Process().children(recursive=True) if process.name() == "postgres"] == []
+    left = set(psutil.Process().children(recursive=True)) - before
+    assert [process for process in left if process.name() == "postgres"] == []
 
 
 async def test_a_part_that_is_not_run_has_no_pid(stack_settings: Settings) -> None:

@@ -1,0 +1,187 @@
+"""Receipts come in any order, doubled, and before the answer to the send itself: the end is always the same (DEL-7)."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from temporalio.exceptions import ApplicationError
+
+from connectors.shapes import OutboundMessage, SentMessage
+from db.engine import Database
+from db.receipts import apply_receipt
+from domain.inbound import ReceiptFact
+from domain.signals import Signal
+from tests.ledger_world import Person, World, attempt, sender, settle
+from tests.platform_double import PlatformDouble, take, take_then_drop
+
+RECEIPTS = ("sent", "delivered", "read", "failed")
+ANSWER = "the answer to the send"
+
+
+async def receive(person: Person, status: str, **named: str | None) -> list[Signal] | None:
+    """The platform tells how far this person's Message 1 came."""
+    by = named or {"reference": person.message_1().idempotency_key}
+    fact = ReceiptFact.model_validate(
+        {"status": status, "reason": "no such device" if status == "failed" else None, **by}
+    )
+    world = person.world
+    async with world.database.tenant(world.tenant_id) as session:
+        return await apply_receipt(session, world.tenant_id, world.channel_id, fact, datetime.now(UTC))
+
+
+async def message_status(person: Person) -> str:
+    """The status of the message as the thread shows it."""
+    [row] = await person.world.run(
+        "SELECT status FROM messages WHERE tenant_id = :tenant AND contact_id = :contact AND direction = 'out'",
+        contact=person.contact_id,
+    )
+    return str(row.status)
+
+
+async def where_it_ends(world: World, events: list[str]) -> tuple[str, str]:
+    """Lives through these events and returns the states of the enrollment and of the message."""
+    person = await world.person()
+    platform = PlatformDouble(answers=[take_then_drop])
+    deliveries = sender(world.database, platform)
+    with pytest.raises(ApplicationError):
+        await attempt(deliveries, person.message_1())
+    for event in events:
+        if event == ANSWER:
+            await settle(deliveries, person.message_1())
+        else:
+            await receive(person, event)
+    assert len(platform.taken) == 1
+    return (await person.enrollment()).status, await message_status(person)
+
+
+async def test_shuffled_and_doubled_receipts_end_in_the_same_state(database: Database) -> None:
+    world = await World.make(database)
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.sets(st.sampled_from(RECEIPTS)), st.data())
+    def same_end(receipts: set[str], data: st.DataObject) -> None:
+        events = [ANSWER, *sorted(receipts)]
+        doubled = events + data.draw(st.lists(st.sampled_from(events), max_size=4))
+        shuffled = data.draw(st.permutations(doubled))
+        ends = (where_it_ends(world, order) for order in (events, list(shuffled)))
+        plain, mixed = (asyncio.run_coroutine_threadsafe(end, loop).result(30) for end in ends)
+        assert mixed == plain
+
+    await asyncio.to_thread(same_end)
+
+
+@pytest.mark.parametrize("receipt", ["sent", "delivered", "read"])
+async def test_a_receipt_that_overtakes_the_answer_settles_the_message_and_keeps_the_platforms_id(
+    database: Database, receipt: str
+) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    platform = PlatformDouble()
+
+    async def told_first(double: PlatformDouble, message: OutboundMessage) -> SentMessage:
+        answer = await take(double, message)
+        await receive(person, receipt)
+        return answer
+
+    platform.answers = [told_first]
+    await settle(sender(database, platform), person.message_1())
+
+    delivery = await person.delivery()
+    assert delivery is not None
+    [row] = await world.run("SELECT provider_message_id FROM messages WHERE tenant_id = :tenant")
+    assert delivery.status == "sent"
+    assert row.provider_message_id == delivery.provider_message_id == platform.taken[0].provider_message_id
+    assert (await person.enrollment()).status == receipt
+    assert [status for status, _ in await person.log()].count("sent") == 1
+
+
+async def test_a_receipt_of_nobodys_message_is_kept_for_later(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+
+    assert await receive(person, "delivered", provider_message_id=uuid4().hex) is None
+    assert await receive(person, "delivered", reference="somebody else's") is None
+
+
+async def test_a_failure_after_the_message_was_sent_ends_the_enrollment_and_tells_its_workflow(
+    database: Database,
+) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    await settle(sender(database, PlatformDouble()), person.message_1())
+
+    signals = await receive(person, "failed")
+
+    assert signals is not None
+    assert [signal.name for signal in signals] == ["stop"]
+    ended = await person.enrollment()
+    assert (ended.status, ended.outcome, ended.reason) == ("failed", "failed", "no such device")
+
+
+async def test_late_news_of_a_message_that_was_retried_does_not_touch_the_retry(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    deliveries = sender(database, PlatformDouble())
+    await settle(deliveries, person.message_1())
+    await receive(person, "failed")
+    await world.run(
+        "UPDATE enrollments SET status = 'pending', generation = 1, closed_at = NULL, outcome = NULL, reason = NULL "
+        "WHERE tenant_id = :tenant"
+    )
+    await settle(deliveries, person.message_1(generation=1))
+
+    for late in ("failed", "delivered", "read", "failed"):
+        assert await receive(person, late) == []
+
+    enrollment = await person.enrollment()
+    assert (enrollment.status, enrollment.closed_at) == ("sent", None)
+
+
+async def test_a_platforms_clock_that_is_wrong_does_not_move_the_reply_window(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    with pytest.raises(ApplicationError):
+        await attempt(sender(database, PlatformDouble(answers=[take_then_drop])), person.message_1())
+    before = datetime.now(UTC)
+    fact = ReceiptFact(
+        reference=person.message_1().idempotency_key, status="delivered", occurred_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+
+    async with database.tenant(world.tenant_id) as session:
+        await apply_receipt(session, world.tenant_id, world.channel_id, fact, datetime.now(UTC))
+
+    enrollment = await person.enrollment()
+    assert enrollment.reply_deadline is not None
+    assert 3590 < (enrollment.reply_deadline - before).total_seconds() < 3610
+
+
+async def test_every_delivery_has_its_line_and_no_line_is_without_a_delivery(database: Database) -> None:
+    world = await World.make(database, credits_left=4)
+    people = await world.people(8)
+    platform = PlatformDouble(answers=[take, take_then_drop])
+    deliveries = sender(database, platform)
+    await people[7].writes("STOP")
+
+    await asyncio.gather(*(settle(deliveries, person.message_1()) for person in people))
+
+    lines = await world.run("""
+        SELECT d.id, d.status,
+               d.contact_id = l.contact_id AND d.kind = l.action AND d.campaign_id = l.campaign_id AS same,
+               l.status AS last, l.executed_at
+        FROM deliveries d LEFT JOIN LATERAL (
+            SELECT * FROM action_log l WHERE l.tenant_id = d.tenant_id AND l.delivery_id = d.id ORDER BY id DESC LIMIT 1
+        ) l ON true WHERE d.tenant_id = :tenant
+    """)
+    assert len(lines) == len(people)
+    assert {(line.status == line.last, line.same, line.executed_at is not None) for line in lines} == {
+        (True, True, True)
+    }
+    [orphans] = await world.run(
+        "SELECT count(*) FROM action_log l LEFT JOIN deliveries d ON d.id = l.delivery_id "
+        "WHERE l.tenant_id = :tenant AND d.id IS NULL"
+    )
+    assert orphans.count == 0

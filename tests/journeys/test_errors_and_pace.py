@@ -1,0 +1,141 @@
+"""What errors of the platform do to a campaign: its breaker, its probe, its delay, and retrying what failed."""
+
+import time
+from typing import Any
+
+from tests.journeys.house import Campaign, Channel, House, new_phones, until
+from tests.journeys.platform_log import within
+
+
+def rejecting(phones: list[str]) -> list[dict[str, Any]]:
+    """Rules by which the platform rejects messages to these people."""
+    return [{"kind": "reject", "match": {"phone": phone}} for phone in phones]
+
+
+def rejecting_all(channel: Channel) -> dict[str, Any]:
+    """The rule by which the platform rejects every message of a channel."""
+    return {"kind": "reject", "match": {"device": channel.device}}
+
+
+async def until_paused_with(house: House, campaign: Campaign, words: str) -> dict[str, Any]:
+    """Waits until the campaign has paused itself for this reason."""
+
+    async def there() -> bool:
+        shown = await house.show(campaign)
+        return shown["status"] == "paused" and words in (shown["paused_reason"] or "")
+
+    await until(there, f"paused because: {words}")
+    return await house.show(campaign)
+
+
+async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_passes(house: House) -> None:
+    channel = await house.channel(rate=50)
+    phones = new_phones(60)
+    await house.fault(*rejecting([phone for index, phone in enumerate(phones) if index % 10 in (1, 4, 7)]))
+    campaign = await house.campaign(
+        channel, phones=phones, reply_window_seconds=1, pacing={"delay_seconds": 0.02, "batch_size": 20}
+    )
+
+    tripped = await until_paused_with(house, campaign, "messages met an error")
+    assert tripped["counts"]["pending"] >= 40
+    asked = await house.posts(channel)
+    assert {post["phone"] for post in asked} <= set(phones[:20]), "only the first batch may have been tried"
+    assert tripped["error_rate"] > 0.2
+
+    await house.fault(rejecting_all(channel))
+    await house.command(campaign, "resume")
+    await until_paused_with(house, campaign, "probe message met an error")
+    assert len(await house.posts(channel)) == len(asked) + 1
+
+    await house.fault()
+    await house.command(campaign, "resume")
+    done = await house.until_status(campaign, "completed")
+    failed = sum(not post["accepted"] for post in await house.posts(channel))
+    assert done["counts"]["failed"] == failed
+    assert done["counts"]["sent"] == 60 - failed
+    assert await house.doubles(channel) == []
+
+
+async def test_a_few_errors_slow_it_down_and_recovery_speeds_it_up_again(house: House) -> None:
+    channel = await house.channel(rate=100)
+    phones = new_phones(60)
+    await house.fault(*rejecting([phones[3], phones[9]]))
+    pacing = {"delay_seconds": 0.04, "batch_size": 20, "max_delay_seconds": 0.08, "batch_pause_seconds": 0.5}
+    campaign = await house.campaign(channel, phones=phones, reply_window_seconds=1, pacing=pacing)
+
+    async def delay_is(seconds: float) -> bool:
+        return bool((await house.show(campaign))["delay_seconds"] == seconds)
+
+    await until(lambda: delay_is(0.08), "the delay grew to its upper bound")
+    assert (await house.show(campaign))["recent_error_rate"] == 0.1
+    await until(lambda: delay_is(0.04), "the delay came back to what was configured")
+    await house.until_status(campaign, "completed")
+
+
+async def test_a_new_delay_takes_effect_within_one_batch(house: House) -> None:
+    channel = await house.channel(rate=50)
+    campaign = await house.campaign(channel, 30, pacing={"delay_seconds": 0.5, "batch_size": 4})
+    await house.until_count(campaign, "out", 1)
+
+    change = {"pacing": {"delay_seconds": 0.02}}
+    changed = await house.call("PATCH", f"/api/campaigns/{campaign.id}", json=change, expect=200)
+    changed_at = time.time()
+    assert changed["delay_seconds"] == 0.02
+
+    await house.until_count(campaign, "out", 30)
+    old_pace = [post for post in await house.posts(channel) if post["at"] > changed_at][:4]
+    rest = within(await house.posts(channel), old_pace[-1]["at"], time.time())
+    assert rest[-1]["at"] - rest[0]["at"] < 0.5 * len(rest) / 3
+    await house.command(campaign, "cancel")
+
+
+async def test_a_new_delay_for_a_paused_campaign_keeps_the_reason_of_its_pause(house: House) -> None:
+    channel = await house.channel()
+    campaign = await house.campaign(channel, 20, pacing={"delay_seconds": 0.5, "batch_size": 5})
+    await house.command(campaign, "pause")
+
+    change = {"pacing": {"delay_seconds": 0.02}}
+    changed = await house.call("PATCH", f"/api/campaigns/{campaign.id}", json=change, expect=200)
+
+    assert (changed["status"], changed["paused_reason"]) == ("paused", "Paused by an operator.")
+    await house.command(campaign, "resume")
+    await house.until_count(campaign, "out", 20)
+    await house.command(campaign, "cancel")
+
+
+async def test_failed_contacts_of_a_running_and_of_a_completed_campaign_are_retried_once_each(house: House) -> None:
+    channel = await house.channel(rate=50)
+    phones = new_phones(20)
+    await house.fault(*rejecting(phones[:3]))
+    campaign = await house.campaign(channel, phones=phones, reply_window_seconds=2)
+    await house.until_count(campaign, "failed", 3)
+
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 3
+    done = await house.until_status(campaign, "completed")
+    assert done["counts"]["failed"] == 3
+    assert sum(not post["accepted"] for post in await house.posts(channel)) == 6
+
+    await house.fault()
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 3
+    await house.until_count(campaign, "out", 20)
+    done = await house.until_status(campaign, "completed")
+    assert done["counts"]["no_reply"] == 20
+    assert await house.doubles(channel) == []
+    await house.command(campaign, "retry-failed", expect=409)
+
+
+async def test_a_contact_that_was_retried_gets_message_2_for_a_reply(house: House) -> None:
+    channel = await house.channel()
+    [phone] = phones = new_phones(1)
+    await house.fault(*rejecting(phones))
+    campaign = await house.campaign(channel, phones=phones)
+    await house.until_status(campaign, "completed")
+    await house.fault()
+
+    await house.command(campaign, "retry-failed")
+    await house.until_count(campaign, "out", 1)
+    await house.write(channel, phone, "Yes")
+
+    done = await house.until_status(campaign, "completed")
+    assert done["counts"]["message_2_sent"] == 1
+    assert await house.texts(channel, phone) == ["Hello N0", "Thanks N0, here is more."]

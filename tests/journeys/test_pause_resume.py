@@ -1,0 +1,112 @@
+"""Pausing, resuming and cancelling a campaign while it sends (CAM-10)."""
+
+import asyncio
+import random
+import time
+from uuid import UUID
+
+from tests.journeys.house import Campaign, House, until
+
+
+async def until_all_are_held(house: House, campaign: Campaign) -> None:
+    """Waits until every contact that was launched and has no Message 1 is held, so that nothing moves any more."""
+
+    async def still() -> bool:
+        moving = await house.rows(
+            "SELECT 1 FROM enrollments WHERE tenant_id = :tenant AND campaign_id = :id AND closed_at IS NULL "
+            "AND launched_at IS NOT NULL AND status IN ('pending', 'sending') AND NOT held LIMIT 1",
+            id=UUID(campaign.id),
+        )
+        return moving == []
+
+    await until(still, "all that was launched is held")
+
+
+async def test_fifty_pauses_and_resumes_send_to_each_contact_exactly_once(house: House) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    channel = await house.channel(rate=15)
+    campaign = await house.campaign(
+        channel, 150, reply_window_seconds=1, pacing={"delay_seconds": 0.01, "batch_size": 40}
+    )
+
+    for _ in range(50):
+        await asyncio.sleep(chance.uniform(0, 0.12))
+        await house.command(campaign, "pause")
+        await asyncio.sleep(chance.uniform(0, 0.08))
+        await house.command(campaign, "resume")
+    assert (await house.counts(campaign))["out"] < 150, "the campaign was to be under way all the time"
+
+    counts = (await house.until_status(campaign, "completed"))["counts"]
+    assert counts["sent"] == 150
+    assert await house.doubles(channel) == []
+    assert sorted(post["phone"] for post in await house.posts(channel)) == sorted(campaign.phones)
+
+
+async def test_a_pause_takes_effect_at_once_and_holds_until_the_resume(house: House) -> None:
+    channel = await house.channel(rate=20)
+    campaign = await house.campaign(channel, 60, pacing={"delay_seconds": 0, "batch_size": 60})
+    await house.until_count(campaign, "out", 10)
+
+    await house.command(campaign, "pause")
+    answered_at = time.time()
+    handed_over = (await house.counts(campaign))["sending"]
+
+    await until_all_are_held(house, campaign)
+    paused = await house.show(campaign)
+    assert paused["status"] == "paused"
+    assert paused["paused_reason"] == "Paused by an operator."
+    afterwards = await house.posts(channel, since=answered_at)
+    assert len(afterwards) <= handed_over
+    reached = len(await house.received(channel))
+    assert reached < 60
+    assert paused["counts"]["pending"] == 60 - reached
+
+    await house.command(campaign, "resume")
+    await house.until_count(campaign, "out", 60)
+    assert await house.doubles(channel) == []
+
+
+async def test_a_cancel_says_how_many_it_stopped_and_nothing_goes_out_afterwards(house: House) -> None:
+    channel = await house.channel(rate=20)
+    campaign = await house.campaign(channel, 60, pacing={"delay_seconds": 0.02, "batch_size": 20})
+    await house.until_count(campaign, "out", 10)
+
+    answer = await house.command(campaign, "cancel")
+    answered_at = time.time()
+    handed_over = (await house.counts(campaign))["sending"]
+
+    await house.workflow(campaign).result()
+
+    async def none_runs() -> bool:
+        open_ones = f'RelanceCampaign = "{campaign.id}" AND ExecutionStatus = "Running"'
+        return (await house.client.count_workflows(open_ones)).count == 0
+
+    await until(none_runs, "every workflow of the campaign has ended")
+    counts = await house.counts(campaign)
+    assert counts["cancelled"] == 60 - counts["out"]
+    assert len(await house.posts(channel, since=answered_at)) <= handed_over
+    # What was under way just then could not be counted yet.
+    assert answer["stopped"] <= counts["cancelled"] <= answer["stopped"] + handed_over
+    await house.command(campaign, "resume", expect=409)
+    await house.command(campaign, "cancel", expect=409)
+
+
+async def test_pausing_between_message_1_and_the_reply_holds_message_2_until_the_resume(house: House) -> None:
+    channel = await house.channel()
+    campaign = await house.campaign(channel)
+    [phone] = campaign.phones
+    await house.until_count(campaign, "out", 1)
+    await house.command(campaign, "pause")
+
+    await house.write(channel, phone, "Yes")
+
+    async def held() -> bool:
+        waiting = await house.call("GET", "/api/deliveries", params={"status": "held"}, expect=200)
+        return len(waiting["items"]) == 1
+
+    await until(held, "Message 2 held")
+    assert len(await house.texts(channel, phone)) == 1
+    await house.command(campaign, "resume")
+    await house.until_count(campaign, "message_2_sent", 1)

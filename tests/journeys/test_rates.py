@@ -1,0 +1,54 @@
+"""A channel's rate holds over all its campaigns together, and replies go before bulk (CAM-7)."""
+
+import asyncio
+
+from tests.journeys.house import House
+from tests.journeys.platform_log import gaps_after_the_first_second
+
+TOLERANCE = 0.02
+"""Seconds by which the way over the network may shorten the gap between two messages."""
+
+
+async def test_three_campaigns_on_two_channels_keep_each_channels_rate_and_all_finish(house: House) -> None:
+    fast, slow = await house.channel(rate=10), await house.channel(rate=5)
+    campaigns = await asyncio.gather(
+        house.campaign(fast, 25, reply_window_seconds=1),
+        house.campaign(fast, 25, reply_window_seconds=1),
+        house.campaign(slow, 20, reply_window_seconds=1),
+    )
+
+    for campaign in campaigns:
+        assert (await house.until_status(campaign, "completed"))["counts"]["no_reply"] == len(campaign.phones)
+
+    for channel, rate, sent in ((fast, 10, 50), (slow, 5, 20)):
+        posts = await house.posts(channel)
+        assert len(posts) == sent
+        gaps = gaps_after_the_first_second(posts)
+        assert min(gaps) >= 1 / rate - TOLERANCE, sorted(gaps)[:5]
+
+
+async def test_campaigns_on_one_channel_share_it_so_that_none_starves(house: House) -> None:
+    channel = await house.channel(rate=20)
+    large = await house.campaign(channel, 60)
+    small = await house.campaign(channel, 5)
+
+    await house.until_count(small, "out", 5)
+
+    assert (await house.counts(large))["out"] < 60
+    await house.until_count(large, "out", 60)
+
+
+async def test_message_2_leaves_within_two_intervals_while_many_message_1_are_queued(house: House) -> None:
+    rate = 2
+    channel = await house.channel(rate=rate)
+    campaign = await house.campaign(channel, 60, pacing={"delay_seconds": 0, "batch_size": 100})
+    await house.until_count(campaign, "out", 5)
+    [first, *_] = await house.received(channel)
+
+    replied_at = await house.write(channel, first["phone"], "Yes, tell me more")
+
+    await house.until_count(campaign, "message_2_sent", 1)
+    [_, message_2] = await house.received(channel, first["phone"])
+    assert message_2["at"] - replied_at <= 2 / rate, message_2["at"] - replied_at
+    assert (await house.counts(campaign))["pending"] > 30
+    await house.command(campaign, "cancel")

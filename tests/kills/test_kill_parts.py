@@ -1,0 +1,152 @@
+"""`kill -9` of each part, and of all at once, in the middle of the demo, judged by the platform's own log."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.demo.runs import load_run
+from cli.stack.probes import free_port
+from cli.stack.state import read_api_key
+
+RELANCE = str(Path(sys.executable).with_name("relance"))
+PEOPLE = 50
+SENT_BEFORE_THE_KILL = 12
+PARTS = ["worker", "api", "temporal", "postgres"]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """An empty data directory that PostgreSQL's own user can reach."""
+    with TemporaryDirectory(prefix="relance-kill-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def environment(place: Path) -> dict[str, str]:
+    """Ports and data that meet no other stack; a short lease, so that a dead attempt is soon settled."""
+    ports = {
+        name: str(free_port())
+        for name in (
+            "RELANCE_API_PORT",
+            "RELANCE_TEMPORAL_PORT",
+            "RELANCE_TEMPORAL_UI_PORT",
+            "RELANCE_SIMULATOR_PORT",
+        )
+    }
+    short = {"RELANCE_SEND_TIMEOUT_SECONDS": "3", "RELANCE_SETTLE_GRACE_SECONDS": "2"}
+    return {**os.environ, **ports, **short, "RELANCE_DATA_DIR": str(place / "data")}
+
+
+@pytest.fixture
+def contacts(place: Path) -> Path:
+    """A small list of people."""
+    rows = [f"+33639989{number:03d},Person {number}" for number in range(PEOPLE)]
+    path = place / "people.csv"
+    path.write_text("phone,first_name\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def said(environment: dict[str, str]) -> Path:
+    """Where the commands' words go."""
+    return Path(environment["RELANCE_DATA_DIR"]).with_name("said.log")
+
+
+@asynccontextmanager
+async def relance(environment: dict[str, str], *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A `relance` command that is ended with the block."""
+    with said(environment).open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            RELANCE, *words, env=environment, stdout=log, stderr=asyncio.subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 40)
+
+
+def stack_pids(data: Path) -> dict[str, int]:
+    """The process ids of the stack's parts, as it wrote them down."""
+    state: dict[str, Any] = json.loads((data / "stack.json").read_text())
+    return {name: part["pid"] for name, part in state["parts"].items()}
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 90.0) -> None:
+    """Waits for a condition."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def until_under_way(demo: asyncio.subprocess.Process, environment: dict[str, str], data: Path) -> None:
+    """Waits until the campaign has sent some of its messages and has others left."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{environment['RELANCE_API_PORT']}") as api:
+
+        async def some_are_out() -> bool:
+            assert demo.returncode is None, "the demo ended before anything was sent"
+            run, key = load_run(data), read_api_key(data)
+            if run is None or run.campaign_id is None or key is None:
+                return False
+            try:
+                answer = await api.get(f"/api/campaigns/{run.campaign_id}", headers={"Authorization": f"Bearer {key}"})
+            except httpx.TransportError:
+                return False
+            counts = answer.json().get("counts", {})
+            return sum(counts.get(state, 0) for state in ("sent", "delivered", "read")) >= SENT_BEFORE_THE_KILL
+
+        await until(some_are_out, "the campaign is under way")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_killed_in_the_middle_costs_no_message_and_doubles_none(
+    part: str, environment: dict[str, str], contacts: Path
+) -> None:
+    data = Path(environment["RELANCE_DATA_DIR"])
+    async with relance(environment, "demo", "--contacts", str(contacts), "--window", "6", "--rate", "8") as demo:
+        await until_under_way(demo, environment, data)
+        os.kill(stack_pids(data)[part], signal.SIGKILL)
+        await asyncio.wait_for(demo.wait(), 180)
+        assert demo.returncode == 0, said(environment).read_text()[-3000:]
+
+
+@pytest.mark.timeout(300)
+async def test_everything_killed_at_once_finishes_after_up(environment: dict[str, str], contacts: Path) -> None:
+    data = Path(environment["RELANCE_DATA_DIR"])
+    async with relance(environment, "demo", "--contacts", str(contacts), "--window", "6", "--rate", "8") as demo:
+        await until_under_way(demo, environment, data)
+        for pid in [demo.pid, *stack_pids(data).values()]:
+            os.kill(pid, signal.SIGKILL)
+        await demo.wait()
+
+    async with relance(environment, "up"):
+        await until(lambda: verified(environment), "the platform's log agrees", 150)
+
+
+async def verified(environment: dict[str, str]) -> bool:
+    """Whether the interrupted demo is over and the platform's own log agrees with Relance's account."""
+    process = await asyncio.create_subprocess_exec(
+        RELANCE,
+        "demo",
+        "--verify",
+        "--json",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode == 0
