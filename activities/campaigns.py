@@ -35,6 +35,7 @@ from workflows.ports import (
 )
 
 STARTS_AT_ONCE = 20
+START_TAKES = timedelta(milliseconds=12)
 LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
 
@@ -69,15 +70,17 @@ class CampaignRecords(Campaigns):
         async with self._database.tenant(campaign.tenant_id) as session:
             line = await running.next_to_launch(session, campaign.tenant_id, campaign.campaign_id, request.size + 1)
         batch = line[: request.size]
+        # The first is due when the last is started: were some late at once, they would come to the channel in a bunch.
+        first_at = max(request.first_at, datetime.now(UTC) + len(batch) * START_TAKES)
         gate = asyncio.Semaphore(STARTS_AT_ONCE)
         async with asyncio.TaskGroup() as starts:
             for index, contact in enumerate(batch):
-                at = request.first_at + timedelta(seconds=index * request.delay_seconds)
+                at = first_at + timedelta(seconds=index * request.delay_seconds)
                 starts.create_task(self._start(gate, campaign, plan, contact, at))
         async with self._database.tenant(campaign.tenant_id) as session:
             launched = [contact.contact_id for contact in batch]
             await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, launched)
-        return LaunchResult(started=len(batch), exhausted=len(line) <= request.size)
+        return LaunchResult(started=len(batch), exhausted=len(line) <= request.size, first_at=first_at)
 
     async def _start(
         self, gate: asyncio.Semaphore, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime

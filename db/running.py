@@ -72,15 +72,24 @@ _IN_FLIGHT = text("""
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
       AND status IN ('pending', 'sending')
 """)
+# A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go on
+# by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves out
+# the last ones in a row without an answer, which may be the beginning of an outage.
 _STOCK = text("""
-    SELECT e.in_flight, e.open, e.last_deadline, s.attempted, s.errored, c.probe, ch.rate_per_second, now() AS taken_at
+    SELECT e.in_flight, e.open, e.last_deadline, c.probe, ch.rate_per_second, now() AS taken_at,
+           CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row) ELSE 0 END AS attempted,
+           CASE WHEN b.closed THEN greatest(0, s.errored - b.in_a_row) ELSE 0 END AS errored
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id,
+         LATERAL (SELECT coalesce(ch.breaker->>'state', 'closed') = 'closed' AS closed,
+                         coalesce(CAST(ch.breaker->>'consecutive_failures' AS int), 0) AS in_a_row,
+                         CAST(ch.breaker->>'recovered_at' AS timestamptz) AS recovered_at) b,
          LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
                          count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending'))
                          AS in_flight
                   FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
          LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
-                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1' AND first_asked_at >= :since
+                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1'
+                    AND first_asked_at >= greatest(CAST(:since AS timestamptz), b.recovered_at)
                     AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)

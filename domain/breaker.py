@@ -97,7 +97,8 @@ class ChannelBreaker(BaseModel):
     closed → (5 failures in a row) → open → (cool-down over, one probe) → half_open → success: closed, failure: open
     again with a doubled cool-down (5 s up to 300 s). A failure is "the platform did not answer, or answered that it is
     unwell", never the rejection of one message. Outcomes that arrive while open belong to calls made before it
-    opened: they neither prolong nor end it, the probe decides.
+    opened: they neither prolong nor end it, the probe decides. `recovered_at` is when it last closed after an outage:
+    what failed before then says nothing against a campaign.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -108,6 +109,7 @@ class ChannelBreaker(BaseModel):
     open_until: datetime | None = None
     cool_down_seconds: float = FIRST_COOL_DOWN_SECONDS
     probe_started_at: datetime | None = None
+    recovered_at: datetime | None = None
 
     def may_pass(self, now: datetime) -> Passage:
         """Pass, Probe (with the state to store) or HoldUntil an instant after `now`."""
@@ -128,7 +130,7 @@ class ChannelBreaker(BaseModel):
         """The platform answered."""
         if self.state == "open":
             return self
-        return ChannelBreaker()
+        return ChannelBreaker(recovered_at=now if self.state == "half_open" else self.recovered_at)
 
     def on_failure(self, now: datetime) -> "ChannelBreaker":
         """The platform did not answer."""
@@ -149,4 +151,5 @@ class ChannelBreaker(BaseModel):
             opened_at=self.opened_at or now,
             open_until=now + timedelta(seconds=cool_down),
             cool_down_seconds=cool_down,
+            recovered_at=self.recovered_at,
         )

@@ -133,6 +133,7 @@ class Process:
             **PATIENT,
         )
         self.state.exhausted = result.exhausted
+        first_at = result.first_at or first_at
         self.state.cursor = first_at + timedelta(seconds=result.started * delay + self.pacing.batch_pause_seconds)
         return result
 

@@ -26,6 +26,7 @@ CAMPAIGN = SearchAttributeKey.for_keyword("RelanceCampaign")
 CHANNEL = SearchAttributeKey.for_keyword("RelanceChannel")
 
 ANSWER_WITHIN = timedelta(seconds=10)
+LONGEST_DETAIL = 300
 
 
 class EngineUnavailable(Exception):
@@ -35,6 +36,11 @@ class EngineUnavailable(Exception):
         super().__init__(
             f"The engine does not answer ({detail}). Check that Temporal and a worker run, then try again."
         )
+
+
+def _unavailable(error: RPCError) -> EngineUnavailable:
+    """What Temporal said, for the operator: a missing search attribute, say, is no outage and needs another cure."""
+    return EngineUnavailable(f"{error.status.name}: {error.message}"[:LONGEST_DETAIL])
 
 
 class CampaignRefused(Exception):
@@ -76,7 +82,7 @@ class Workflows:
             if campaign.reopen:
                 raise CampaignRefused("The campaign is just ending; ask again in a moment.") from error
         except RPCError as error:
-            raise EngineUnavailable(error.status.name) from error
+            raise _unavailable(error) from error
 
     async def command(self, campaign_id: UUID, command: Command) -> CommandResult:
         """Pause, resume, cancel or retry failed. Raises `CampaignRefused` or `EngineUnavailable`."""
@@ -104,7 +110,7 @@ class Workflows:
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 raise CampaignRefused("The campaign is not running.") from error
-            raise EngineUnavailable(error.status.name) from error
+            raise _unavailable(error) from error
 
     async def deliver(self, signals: Iterable[Signal]) -> None:
         """Sends signals; a workflow that has ended does not need its own. Raises `EngineUnavailable`."""
@@ -120,7 +126,7 @@ class Workflows:
             )
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
-                raise EngineUnavailable(error.status.name) from error
+                raise _unavailable(error) from error
 
     async def release_channel(self, tenant_id: UUID, channel_id: UUID) -> None:
         """Lets all that a channel held go on, however much it is. Raises `EngineUnavailable`."""
@@ -137,7 +143,7 @@ class Workflows:
                 rpc_timeout=ANSWER_WITHIN,
             )
         except RPCError as error:
-            raise EngineUnavailable(error.status.name) from error
+            raise _unavailable(error) from error
 
     async def send_single(self, delivery_id: UUID, request: DeliveryRequest) -> None:
         """Sends one message outside any campaign; repeating the call changes nothing. Raises `EngineUnavailable`."""
@@ -154,4 +160,4 @@ class Workflows:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise EngineUnavailable(error.status.name) from error
+            raise _unavailable(error) from error

@@ -80,10 +80,11 @@ class LaunchRequest(Frozen):
 
 
 class LaunchResult(Frozen):
-    """How many were started, and whether that was the last of them."""
+    """How many were started, the first of them due when, and whether that was the last of them."""
 
     started: int
     exhausted: bool
+    first_at: datetime | None = None
 
 
 class StockRequest(Frozen):

@@ -10,8 +10,8 @@ from tests.db.simulation import Simulation
 
 # Hypothesis prints the steps and a blob that repeats a failure from its seed.
 SEEDED = settings(
-    max_examples=25,
-    stateful_step_count=30,
+    max_examples=40,
+    stateful_step_count=40,
     deadline=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

@@ -87,7 +87,7 @@ def test_a_probe_that_never_reports_gives_way_to_another() -> None:
 def test_the_probes_success_closes_and_its_failure_doubles_the_cool_down() -> None:
     passage = opened().may_pass(after(5))
     assert isinstance(passage, Probe)
-    assert passage.claimed.on_success(after(6)) == ChannelBreaker()
+    assert passage.claimed.on_success(after(6)) == ChannelBreaker(recovered_at=after(6))
     failed = passage.claimed.on_failure(after(6))
     assert failed.may_pass(after(6)) == HoldUntil(after(16))
     assert failed.opened_at == NOON
@@ -134,7 +134,8 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
         self.in_a_row = 0
         if before.state != "open":
             self.probes.clear()
-            assert self.breaker == ChannelBreaker()
+            recovered = self.now if before.state == "half_open" else before.recovered_at
+            assert self.breaker == ChannelBreaker(recovered_at=recovered)
 
     @rule()
     def a_send_fails(self) -> None:
