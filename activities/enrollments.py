@@ -1,10 +1,16 @@
 """The records of one contact's campaign."""
 
-from temporalio import activity
+from datetime import timedelta
 
-from db.closing import close_enrollment
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from db.closing import TextWaits, close_enrollment
 from db.engine import Database
 from workflows.ports import CloseRequest, CloseResult, Enrollments
+
+LOOK_AGAIN = timedelta(seconds=2)
+"""Longer than a local retry lasts, so that the wait is a timer of the server."""
 
 
 class EnrollmentRecords(Enrollments):
@@ -17,8 +23,11 @@ class EnrollmentRecords(Enrollments):
     async def close(self, request: CloseRequest) -> CloseResult:
         """Ends an enrollment, unless its end is `no_reply` and a reply is on record."""
         at = request.enrollment
-        async with self._database.tenant(at.tenant_id) as session:
-            closed, interaction_id = await close_enrollment(
-                session, at.tenant_id, at.campaign_id, at.contact_id, request.outcome
-            )
+        try:
+            async with self._database.tenant(at.tenant_id) as session:
+                closed, interaction_id = await close_enrollment(
+                    session, at.tenant_id, at.campaign_id, at.contact_id, request.outcome
+                )
+        except TextWaits as waits:
+            raise ApplicationError("a text waits to be processed", type="Later", next_retry_delay=LOOK_AGAIN) from waits
         return CloseResult(closed=closed, interaction_id=interaction_id)

@@ -35,6 +35,21 @@ _REPLY = text("""
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id AND counted
     ORDER BY received_at LIMIT 1
 """)
+# A reply may have been stored in time and not acted on yet: the API died in between, or the database was away.
+_TEXT_WAITS = text("""
+    SELECT EXISTS (
+        SELECT FROM inbound_events i
+        JOIN enrollments e ON e.tenant_id = i.tenant_id AND e.channel_id = i.channel_id
+        JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+        WHERE i.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id
+          AND i.processed_at IS NULL AND i.problem IS NULL AND i.received_at <= e.reply_deadline
+          AND i.normalised -> 'facts' @> jsonb_build_array(jsonb_build_object('fact', 'text', 'phone', c.phone))
+    )
+""")
+
+
+class TextWaits(Exception):
+    """A text of this contact is stored and not acted on yet; it may be the reply, so the end has to wait for it."""
 
 
 async def close_enrollment(
@@ -43,6 +58,7 @@ async def close_enrollment(
     """Closes and returns (True, None); or, if it was to end as "no reply" and a reply is on record, (False, its id).
 
     Recording a reply takes the same lock: it commits before, and is found here, or comes after, and finds it closed.
+    Raises `TextWaits` while a text that came in time waits to be processed.
     """
     named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "contact_id": contact_id}
     row = (await session.execute(_LOCK, named)).one()
@@ -51,6 +67,8 @@ async def close_enrollment(
     if outcome == Outcome.NO_REPLY and row.replied_at is not None:
         interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
         return False, interaction_id
+    if outcome == Outcome.NO_REPLY and (await session.execute(_TEXT_WAITS, named)).scalar_one():
+        raise TextWaits
     await session.execute(_CLOSE, {**named, "outcome": outcome.value})
     if (reason := STOPPED_BECAUSE.get(outcome)) is not None:
         await refuse_held_of_enrollment(session, tenant_id, campaign_id, contact_id, REASON_TEXT[reason])

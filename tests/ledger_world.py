@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +27,8 @@ from domain.inbound import TextFact
 from domain.signals import Signal
 from domain.statuses import DeliveryKind
 
-SECRETS = SecretBox([Fernet.generate_key().decode()])
+KEY = Fernet.generate_key().decode()
+SECRETS = SecretBox([KEY])
 QUICK = SendTimes(lease=timedelta(milliseconds=600), grace=timedelta(milliseconds=200))
 PATIENCE = 20.0
 """Seconds within which a delivery that is asked for again and again must settle."""
@@ -35,6 +37,15 @@ PATIENCE = 20.0
 def fresh_phone() -> str:
     """A phone (E.164) that no other test has."""
     return f"+3361{uuid4().int % 10**7:07d}"
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Returns as soon as the condition holds; raises TimeoutError when it does not in time."""
+    for _ in range(round(PATIENCE * 100)):
+        if await condition():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError(f"not within {PATIENCE:g} s")
 
 
 @dataclass

@@ -22,7 +22,7 @@ from connectors.errors import (
 )
 from db.engine import Database
 from domain.deliveries import Receipt, ReceiptOutcome
-from tests.ledger_world import Person, World, attempt, sender, settle
+from tests.ledger_world import Person, World, attempt, sender, settle, until
 from tests.platform_double import PlatformDouble, fail, slowly, take
 
 
@@ -139,9 +139,11 @@ async def test_a_pause_that_comes_while_a_claim_waits_for_its_slot_holds_the_mes
     person = await world.person()
     platform = PlatformDouble()
     sending = asyncio.create_task(attempt(sender(database, platform), person.message_1()))
-    async with asyncio.timeout(5):
-        while await person.status() != "sending":  # noqa: ASYNC110  (the database cannot set an event)
-            await asyncio.sleep(0.01)
+
+    async def claimed() -> bool:
+        return await person.status() == "sending"
+
+    await until(claimed)
 
     await world.run("UPDATE campaigns SET status = 'paused' WHERE id = :campaign")
     receipt = await sending

@@ -227,3 +227,15 @@ async def test_after_a_stop_was_committed_nothing_is_claimed_for_that_person(dat
         else:
             assert delivery.status == "refused"
             assert (await person.enrollment()).status == "suppressed"
+
+
+async def test_a_stop_survives_a_re_import(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    await person.writes("STOP")
+    again = await (await world.another_campaign()).person(contact_id=person.contact_id, phone=person.phone)
+    platform = PlatformDouble()
+
+    receipt = await settle(sender(database, platform), again.message_1())
+
+    assert (receipt.outcome, platform.calls) == (REFUSED, [])

@@ -54,7 +54,7 @@ CAMPAIGNS, PEOPLE = 2, 4
 CHANCE = st.integers(0, 2**32 - 1).map(Random)
 """Draws evenly, where Hypothesis itself prefers the first of everything; it still repeats from its seed."""
 # Faults outnumber what goes well; the weights keep a run from ending before anything could happen.
-OUTCOMES = ["ok"] * 6 + sorted(ANSWERS)
+OUTCOMES = ["ok"] * 5 + ["rejected"] + sorted(ANSWERS)
 COMMANDS = ["paused"] * 3 + ["running"] * 5 + ["cancelled"]
 Result = TypeVar("Result")
 

@@ -8,9 +8,11 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from connectors.errors import Rejected, Throttled
-from db.closing import close_enrollment
+from db.closing import TextWaits, close_enrollment
 from db.engine import Database
+from db.inbound import mark_processed, process_event, store_event
 from domain.deliveries import ReceiptOutcome
+from domain.inbound import IncomingEvent, TextFact
 from domain.signals import Signal, SignalName
 from domain.statuses import Outcome
 from tests.ledger_world import Person, World, attempt, sender, settle
@@ -142,6 +144,29 @@ async def test_a_reply_that_was_recorded_but_not_signalled_is_found_at_the_end(d
     assert lost.reply is not None
     assert await close(person) == (False, lost.reply.interaction_id)
     assert (await person.enrollment()).closed_at is None
+
+
+async def test_the_end_waits_for_a_text_that_is_stored_and_not_yet_processed(database: Database) -> None:
+    world = await World.make(database)
+    person = await with_message_1(world)
+    bystander = await with_message_1(world)
+    fact = TextFact(provider_message_id=uuid4().hex, phone=person.phone, text="Yes")
+    event = IncomingEvent(
+        channel_id=world.channel_id, dedupe_key=uuid4().hex, event_name="message:in:new", raw=b"{}", facts=[fact]
+    )
+    async with database.tenant(world.tenant_id) as session:
+        event_id = await store_event(session, world.tenant_id, event)
+    assert event_id is not None
+
+    assert await close(bystander) == (True, None)
+    with pytest.raises(TextWaits):
+        await close(person)
+    async with database.tenant(world.tenant_id) as session:
+        [told] = await process_event(session, world.tenant_id, event_id)
+        await mark_processed(session, event_id)
+
+    assert told.reply is not None
+    assert await close(person) == (False, told.reply.interaction_id)
 
 
 async def test_the_same_webhook_five_times_at_once_is_one_reply_told_each_time(database: Database) -> None:

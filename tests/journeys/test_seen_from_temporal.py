@@ -84,7 +84,8 @@ async def test_every_timer_and_activity_has_a_summary(house: House) -> None:
     steps = [
         event
         for event in histories
-        if event.HasField("timer_started_event_attributes") or event.HasField("activity_task_scheduled_event_attributes")
+        if event.HasField("timer_started_event_attributes")
+        or event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert len(steps) >= 5
     converter = DataConverter.default.payload_converter

@@ -1,8 +1,10 @@
 """`kill -9` of each part, and of all at once, in the middle of the demo, judged by the platform's own log."""
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -23,6 +25,8 @@ RELANCE = str(Path(sys.executable).with_name("relance"))
 PEOPLE = 50
 SENT_BEFORE_THE_KILL = 12
 PARTS = ["worker", "api", "temporal", "postgres"]
+STORM_PEOPLE = 1000
+STORM_KILLS = 20
 
 
 @pytest.fixture
@@ -49,13 +53,18 @@ def environment(place: Path) -> dict[str, str]:
     return {**os.environ, **ports, **short, "RELANCE_DATA_DIR": str(place / "data")}
 
 
-@pytest.fixture
-def contacts(place: Path) -> Path:
-    """A small list of people."""
-    rows = [f"+33639989{number:03d},Person {number}" for number in range(PEOPLE)]
+def people(place: Path, count: int) -> Path:
+    """A list of people with numbers that are kept for fiction."""
+    rows = [f"+3363998{number:04d},Person {number}" for number in range(count)]
     path = place / "people.csv"
     path.write_text("phone,first_name\n" + "\n".join(rows) + "\n")
     return path
+
+
+@pytest.fixture
+def contacts(place: Path) -> Path:
+    """A small list of people."""
+    return people(place, PEOPLE)
 
 
 def said(environment: dict[str, str]) -> Path:
@@ -150,3 +159,24 @@ async def verified(environment: dict[str, str]) -> bool:
     )
     await asyncio.wait_for(process.communicate(), 60)
     return process.returncode == 0
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(900)
+async def test_twenty_kills_of_random_parts_during_a_thousand_sends(place: Path, environment: dict[str, str]) -> None:
+    data = Path(environment["RELANCE_DATA_DIR"])
+    seed = int(os.environ.get("RELANCE_TEST_SEED", "20261120"))
+    chance = random.Random(seed)
+    words = ["demo", "--contacts", str(people(place, STORM_PEOPLE)), "--window", "20", "--rate", "15", "--limit", "800"]
+    async with relance(environment, *words) as demo:
+        await until_under_way(demo, environment, data)
+        for _ in range(STORM_KILLS):
+            await asyncio.sleep(chance.uniform(1, 3))  # the moment of a kill is the fault's own, there is no condition
+            part = chance.choice(PARTS)
+            if demo.returncode is None and (pid := stack_pids(data).get(part)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        await asyncio.wait_for(demo.wait(), 800)
+        words_said = said(environment).read_text()
+        assert demo.returncode == 0, f"seed {seed}: {words_said[-3000:]}"
+        print(f"seed {seed}\n{words_said[-2500:]}")  # noqa: T201 - the drill's own report

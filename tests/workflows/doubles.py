@@ -1,5 +1,6 @@
 """Working doubles of the workflows' ports, kept in memory and told what to answer."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,6 +68,12 @@ class RememberedDeliveries(Deliveries):
         if receipt.outcome == ReceiptOutcome.SENT and request.idempotency_key not in self.out:
             self.out.append(request.idempotency_key)
         return receipt
+
+    async def until_asked(self, times: int) -> None:
+        """Waits, a few seconds at most, until so many sends were asked for."""
+        async with asyncio.timeout(10):
+            while len(self.asked) < times:
+                await asyncio.sleep(0.01)
 
     def kinds(self) -> list[DeliveryKind]:
         """What was asked for, in order."""
@@ -159,6 +166,12 @@ class RememberedCampaigns(Campaigns):
         """Remembers that it was asked."""
         self.stopped += 1
         return Count(count=0)
+
+    async def until_marked(self, status: CampaignStatus, times: int) -> None:
+        """Waits, a few seconds at most, until the campaign was put into this state so often."""
+        async with asyncio.timeout(10):
+            while [mark.status for mark in self.marks].count(status) < times:
+                await asyncio.sleep(0.01)
 
     def statuses(self) -> list[tuple[Any, str | None]]:
         """States and reasons in the order in which they were written."""
