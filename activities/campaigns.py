@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import Row
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.heartbeats import heartbeating
+from activities.heartbeats import heartbeating, rest
 from db import running
 from db.engine import Database
 from domain import ids
@@ -33,6 +33,9 @@ from workflows.ports import (
     Stock,
     StockRequest,
 )
+
+GENERATION = "generation"
+"""Where a run's memo says how often its contact was retried."""
 
 STARTS_AT_ONCE = 20
 START_TAKES = timedelta(milliseconds=12)
@@ -95,22 +98,43 @@ class CampaignRecords(Campaigns):
             reply_window_seconds=plan.reply_window_seconds,
             generation=contact.generation,
         )
-        # A retry of a failed contact is a new run under the same id; a first launch never is.
-        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if contact.generation else WorkflowIDReusePolicy.REJECT_DUPLICATE
         async with gate:
             try:
-                await self._client.start_workflow(
-                    "Enrollment",
-                    start,
-                    id=ids.enrollment_workflow_id(campaign.campaign_id, contact.contact_id),
-                    task_queue=ids.TASK_QUEUE,
-                    id_reuse_policy=reuse,
-                    start_delay=max(timedelta(0), at - datetime.now(UTC)),
-                    search_attributes=search_attributes(campaign.tenant_id, plan.channel_id, campaign.campaign_id),
-                    static_summary="Message 1 → reply → Message 2",
-                )
+                await self._begin(start, at, WorkflowIDConflictPolicy.FAIL)
             except WorkflowAlreadyStartedError:
-                return
+                if await self._is_older(start):
+                    await self._begin(start, at, WorkflowIDConflictPolicy.TERMINATE_EXISTING)
+
+    async def _begin(self, start: EnrollmentInput, at: datetime, conflict: WorkflowIDConflictPolicy) -> None:
+        enrollment = start.enrollment
+        # A retry of a failed contact is a new run under the same id; a first launch never is.
+        reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if start.generation else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        await self._client.start_workflow(
+            "Enrollment",
+            start,
+            id=ids.enrollment_workflow_id(enrollment.campaign_id, enrollment.contact_id),
+            task_queue=ids.TASK_QUEUE,
+            id_reuse_policy=reuse,
+            id_conflict_policy=conflict,
+            start_delay=max(timedelta(0), at - datetime.now(UTC)),
+            search_attributes=search_attributes(enrollment.tenant_id, start.channel_id, enrollment.campaign_id),
+            memo={GENERATION: start.generation},
+            static_summary="Message 1 → reply → Message 2",
+        )
+
+    async def _is_older(self, start: EnrollmentInput) -> bool:
+        """Whether what runs is the run of the Message 1 that failed, which has not come to its end yet.
+
+        Its failure is on record, so it has nothing more to do; left alone it would keep the retry from being started.
+        """
+        if start.generation == 0:
+            return False
+        enrollment = start.enrollment
+        handle = self._client.get_workflow_handle(
+            ids.enrollment_workflow_id(enrollment.campaign_id, enrollment.contact_id)
+        )
+        memo = await (await handle.describe()).memo()
+        return int(memo.get(GENERATION, 0)) < start.generation
 
     @activity.defn(name="campaigns.take_stock")
     async def take_stock(self, request: StockRequest) -> Stock:
@@ -123,7 +147,7 @@ class CampaignRecords(Campaigns):
                 sample = ErrorSample(attempted=stock.attempted, errored=min(stock.errored, stock.attempted))
                 if stock.in_flight <= request.in_flight or judge(sample).tripped or time.monotonic() > give_up:
                     return stock
-                await asyncio.sleep(look)
+                await rest(look)
                 look = (
                     min(LONGEST_LOOK_SECONDS, look * 1.1) if stock.in_flight > 2 * request.in_flight else LOOK_SECONDS
                 )

@@ -1,10 +1,11 @@
-"""Heartbeats for activities that wait."""
+"""Heartbeats and pauses for activities that wait."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 
 @asynccontextmanager
@@ -20,6 +21,19 @@ async def heartbeating() -> AsyncIterator[None]:
     finally:
         beat.cancel()
         await asyncio.wait([beat])
+
+
+async def rest(seconds: float) -> None:
+    """Waits so long; if this worker is told to stop meanwhile, the activity is left to another worker at once."""
+    try:
+        await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
+    except TimeoutError:
+        return
+    raise ApplicationError(
+        "This worker is stopping; another takes the activity up.",
+        type="WorkerStopping",
+        category=ApplicationErrorCategory.BENIGN,
+    )
 
 
 async def _beat(every_seconds: float) -> None:

@@ -1,6 +1,7 @@
-"""Building the house: simulator, API and workers in one process, over PostgreSQL and Temporal."""
+"""Building the house: API and workers in this process, the simulator beside it, over PostgreSQL and Temporal."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,16 +15,16 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from api.app import create_app
-from cli.stack.probes import free_port
+from cli.stack.probes import answers, free_port
 from db.api_keys import key_row, make_key
 from db.bootstrap import OWNER_SCOPES
 from db.engine import Database
 from db.secrets import SecretBox
 from db.tables import Tenant
 from settings import Settings, fernet_keys
-from simulator.app import SimulatorConfig
-from simulator.server import GuestServer, serving
+from simulator.server import GuestServer
 from tests.journeys.house import House
+from tests.waiting import until
 from worker import running_workers
 from workflows.handles import Workflows
 
@@ -52,7 +53,7 @@ def house_settings(database_url: str, place: Path, simulator_url: str) -> Settin
         database_url=SecretStr(database_url),
         secret_keys=SecretStr(Fernet.generate_key().decode()),
         wassenger_url=simulator_url,
-        send_timeout_seconds=2,
+        send_timeout_seconds=3,
         settle_grace_seconds=1,
         unprocessed_after_seconds=1,
         sweep_interval_seconds=1,
@@ -65,12 +66,31 @@ def api_of(database: Database, workflows: Workflows, settings: Settings) -> Fast
 
 
 @asynccontextmanager
+async def running_simulator(place: Path) -> AsyncIterator[str]:
+    """The simulated platform in a process of its own, whose clock no work of ours can hold up; gives its address."""
+    port = free_port()
+    arguments = ["-m", "simulator", "--port", str(port), "--data-dir", str(place), "--seed", "7"]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await until(lambda: answers(f"{url}/healthz"), "the simulator answers", within=20)
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
 async def running_house(
-    client: Client, database: Database, database_url: str, place: Path, working: Working = running_workers
+    client: Client,
+    database: Database,
+    database_url: str,
+    place: Path,
+    simulator_url: str,
+    working: Working = running_workers,
 ) -> AsyncIterator[MakeHouse]:
-    """Everything but PostgreSQL and Temporal; gives a maker of houses, each with a tenant of its own."""
+    """API and workers; gives a maker of houses, each with a tenant of its own."""
     async with AsyncExitStack() as stack:
-        simulator_url = await stack.enter_async_context(serving(SimulatorConfig(data_dir=place / "simulator", seed=7)))
         settings = house_settings(database_url, place, simulator_url)
         app = api_of(database, Workflows(client), settings)
         api_url = await stack.enter_async_context(serving_api(app, settings.api_port))

@@ -7,16 +7,24 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from db.engine import Database
-from tests.journeys.building import MakeHouse, running_house
+from tests.journeys.building import MakeHouse, running_house, running_simulator
 from tests.journeys.house import House
 
 
 @pytest_asyncio.fixture(scope="session")
+async def simulator_url(session_dir: Path) -> AsyncIterator[str]:
+    """The simulated platform's address."""
+    async with running_simulator(session_dir / "simulator") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session")
 async def houses(
-    temporal: WorkflowEnvironment, database: Database, database_url: str, session_dir: Path
+    temporal: WorkflowEnvironment, database: Database, database_url: str, session_dir: Path, simulator_url: str
 ) -> AsyncIterator[MakeHouse]:
     """Makes houses."""
-    async with running_house(temporal.client, database, database_url, session_dir / "house") as make:
+    place = session_dir / "house"
+    async with running_house(temporal.client, database, database_url, place, simulator_url) as make:
         yield make
 
 

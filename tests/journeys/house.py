@@ -1,8 +1,5 @@
 """A tenant's view of the running house, reached as its users and its platforms reach it: over HTTP."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,25 +11,14 @@ from temporalio.client import Client, WorkflowHandle
 from db.engine import Database
 from domain import ids
 from settings import Settings
+from tests.waiting import SETTLED, until
 
 Json = dict[str, Any]
-
-SETTLED = 45.0
-"""Seconds within which a journey's end is awaited; the wait itself is on the condition."""
 
 QUIET = {"out_new": False, "out_sent": False, "delivered_share": 0.0, "read_share": 0.0}
 """A platform that sends no receipts, for journeys that are not about them."""
 
 STATES = ("pending", "sending", "sent", "delivered", "read", "failed", "suppressed", "unknown", "cancelled")
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED) -> None:
-    """Waits until a condition holds; fails with its name when it does not in time."""
-    deadline = time.monotonic() + within
-    while not await condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within:g} s: {what}")
-        await asyncio.sleep(0.05)
 
 
 @dataclass

@@ -3,8 +3,9 @@
 import time
 from typing import Any
 
-from tests.journeys.house import Campaign, Channel, House, new_phones, until
+from tests.journeys.house import Campaign, Channel, House, new_phones
 from tests.journeys.platform_log import within
+from tests.waiting import until
 
 
 def rejecting(phones: list[str]) -> list[dict[str, Any]]:
@@ -33,7 +34,10 @@ async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_pass
     phones = new_phones(60)
     await house.fault(*rejecting([phone for index, phone in enumerate(phones) if index % 10 in (1, 4, 7)]))
     campaign = await house.campaign(
-        channel, phones=phones, reply_window_seconds=1, pacing={"delay_seconds": 0.02, "batch_size": 20}
+        channel,
+        phones=phones,
+        reply_window_seconds=1,
+        pacing={"delay_seconds": 0.02, "max_delay_seconds": 0.05, "batch_size": 20},
     )
 
     tripped = await until_paused_with(house, campaign, "messages met an error")
@@ -58,9 +62,9 @@ async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_pass
 
 async def test_a_few_errors_slow_it_down_and_recovery_speeds_it_up_again(house: House) -> None:
     channel = await house.channel(rate=100)
-    phones = new_phones(60)
-    await house.fault(*rejecting([phones[3], phones[9]]))
-    pacing = {"delay_seconds": 0.04, "batch_size": 20, "max_delay_seconds": 0.08, "batch_pause_seconds": 0.5}
+    phones = new_phones(30)
+    await house.fault(*rejecting([phones[3]]))
+    pacing = {"delay_seconds": 0.04, "batch_size": 10, "max_delay_seconds": 0.08, "batch_pause_seconds": 0.2}
     campaign = await house.campaign(channel, phones=phones, reply_window_seconds=1, pacing=pacing)
 
     async def delay_is(seconds: float) -> bool:
@@ -105,7 +109,7 @@ async def test_a_new_delay_for_a_paused_campaign_keeps_the_reason_of_its_pause(h
 
 async def test_failed_contacts_of_a_running_and_of_a_completed_campaign_are_retried_once_each(house: House) -> None:
     channel = await house.channel(rate=50)
-    phones = new_phones(20)
+    phones = new_phones(12)
     await house.fault(*rejecting(phones[:3]))
     campaign = await house.campaign(channel, phones=phones, reply_window_seconds=2)
     await house.until_count(campaign, "failed", 3)
@@ -117,9 +121,9 @@ async def test_failed_contacts_of_a_running_and_of_a_completed_campaign_are_retr
 
     await house.fault()
     assert (await house.command(campaign, "retry-failed"))["retried"] == 3
-    await house.until_count(campaign, "out", 20)
+    await house.until_count(campaign, "out", 12)
     done = await house.until_status(campaign, "completed")
-    assert done["counts"]["no_reply"] == 20
+    assert done["counts"]["no_reply"] == 12
     assert await house.doubles(channel) == []
     await house.command(campaign, "retry-failed", expect=409)
 

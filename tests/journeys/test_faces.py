@@ -2,7 +2,8 @@
 
 import json
 
-from tests.journeys.house import STATES, Campaign, Channel, House, Json, new_phones, until
+from tests.journeys.house import STATES, Campaign, Channel, House, Json, new_phones
+from tests.waiting import until
 
 
 async def delivery_ends(house: House, delivery_id: str) -> Json:

@@ -6,7 +6,8 @@ from uuid import UUID
 from cli.stack.probes import free_port
 from domain.signals import Signal
 from tests.journeys.building import api_of, serving_api
-from tests.journeys.house import Channel, House, until
+from tests.journeys.house import Channel, House
+from tests.waiting import until
 from workflows.handles import EngineUnavailable, Workflows
 
 

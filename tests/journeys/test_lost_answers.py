@@ -4,13 +4,14 @@ from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
-from tests.journeys.house import Campaign, Channel, House, Json, new_phones, until
+from tests.journeys.house import Campaign, Channel, House, Json, new_phones
+from tests.waiting import until
 
 ACCEPTED: list[Json] = [
     {"kind": "accept_then_drop"},
     {"kind": "accept_then_reset_body"},
     {"kind": "accept_then_502"},
-    {"kind": "timeout", "seconds": 2.5},
+    {"kind": "timeout", "seconds": 3.5},
 ]
 NOT_ACCEPTED: list[Json] = [{"kind": "drop_before", "reset": True}, {"kind": "error", "status": 500}]
 

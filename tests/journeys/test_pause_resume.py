@@ -1,11 +1,12 @@
 """Pausing, resuming and cancelling a campaign while it sends (CAM-10)."""
 
 import asyncio
-import random
 import time
 from uuid import UUID
 
-from tests.journeys.house import Campaign, House, until
+from tests.journeys.chance import seeded
+from tests.journeys.house import Campaign, House
+from tests.waiting import until
 
 
 async def until_all_are_held(house: House, campaign: Campaign) -> None:
@@ -23,9 +24,7 @@ async def until_all_are_held(house: House, campaign: Campaign) -> None:
 
 
 async def test_fifty_pauses_and_resumes_send_to_each_contact_exactly_once(house: House) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     channel = await house.channel(rate=15)
     campaign = await house.campaign(
         channel, 150, reply_window_seconds=1, pacing={"delay_seconds": 0.01, "batch_size": 40}
@@ -61,7 +60,7 @@ async def test_a_pause_takes_effect_at_once_and_holds_until_the_resume(house: Ho
     assert len(afterwards) <= handed_over
     reached = len(await house.received(channel))
     assert reached < 60
-    assert paused["counts"]["pending"] == 60 - reached
+    assert paused["counts"]["pending"] == 60 - reached, paused["counts"]
 
     await house.command(campaign, "resume")
     await house.until_count(campaign, "out", 60)

@@ -1,12 +1,13 @@
 """A contact's campaign from Message 1 to its end, in every order that a reply can take."""
 
 import asyncio
-import random
 import time
 
 from db.inbound import mark_processed, process_event, store_event
 from domain.inbound import IncomingEvent, TextFact
-from tests.journeys.house import Campaign, House, new_phones, until
+from tests.journeys.chance import seeded
+from tests.journeys.house import Campaign, House, new_phones
+from tests.waiting import until
 
 FIRST, SECOND = "Hello N0", "Thanks N0, here is more."
 
@@ -177,9 +178,7 @@ async def record_without_signal(house: House, campaign: Campaign, phone: str) ->
 
 
 async def test_replies_at_the_windows_last_instant_have_exactly_one_winner(house: House) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     channel = await house.channel()
     campaign = await house.campaign(channel, 30, reply_window_seconds=2)
     await house.until_count(campaign, "out", 30)

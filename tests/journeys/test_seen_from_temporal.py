@@ -12,7 +12,8 @@ from temporalio.converter import DataConverter
 
 from cli.stack.temporal import temporal_program
 from domain import ids
-from tests.journeys.house import Campaign, House, until
+from tests.journeys.house import Campaign, House
+from tests.waiting import until
 from workflows.handles import CAMPAIGN, CHANNEL, TENANT
 
 Handle = WorkflowHandle[Any, Any]

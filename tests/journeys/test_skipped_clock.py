@@ -45,11 +45,11 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest_asyncio.fixture
 async def fast_house(
-    skipping: WorkflowEnvironment, database: Database, database_url: str, session_dir: Path
+    skipping: WorkflowEnvironment, database: Database, database_url: str, session_dir: Path, simulator_url: str
 ) -> AsyncIterator[House]:
     """A house whose workflows' hours pass in no time; what people and platforms do happens at the real hour."""
     place = session_dir / "skipping"
-    async with running_house(skipping.client, database, database_url, place, working=bare_workers) as make:
+    async with running_house(skipping.client, database, database_url, place, simulator_url, bare_workers) as make:
         yield await make()
 
 

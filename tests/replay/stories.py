@@ -54,7 +54,7 @@ class World:
     async def working(self) -> AsyncIterator[None]:
         """Workers on both queues."""
         campaigns = self.campaigns
-        records = [
+        records: list[Callable[..., Any]] = [
             self.enrollments.close,
             campaigns.plan,
             campaigns.launch,

@@ -1,6 +1,5 @@
 """Working doubles of the workflows' ports, kept in memory and told what to answer."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from domain.campaigns import CampaignRef
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from domain.pacing import Pacing
 from domain.statuses import CampaignStatus, DeliveryKind
+from tests.waiting import until
 from workflows.ports import (
     CampaignPlan,
     Campaigns,
@@ -71,9 +71,11 @@ class RememberedDeliveries(Deliveries):
 
     async def until_asked(self, times: int) -> None:
         """Waits, a few seconds at most, until so many sends were asked for."""
-        async with asyncio.timeout(10):
-            while len(self.asked) < times:
-                await asyncio.sleep(0.01)
+
+        async def asked() -> bool:
+            return len(self.asked) >= times
+
+        await until(asked, f"{times} sends asked for", within=10, every=0.01)
 
     def kinds(self) -> list[DeliveryKind]:
         """What was asked for, in order."""
@@ -169,9 +171,11 @@ class RememberedCampaigns(Campaigns):
 
     async def until_marked(self, status: CampaignStatus, times: int) -> None:
         """Waits, a few seconds at most, until the campaign was put into this state so often."""
-        async with asyncio.timeout(10):
-            while [mark.status for mark in self.marks].count(status) < times:
-                await asyncio.sleep(0.01)
+
+        async def marked() -> bool:
+            return [mark.status for mark in self.marks].count(status) >= times
+
+        await until(marked, f"{times} times {status}", within=10, every=0.01)
 
     def statuses(self) -> list[tuple[Any, str | None]]:
         """States and reasons in the order in which they were written."""

@@ -1,9 +1,10 @@
 """A campaign with the clock skipped: batches, pace, breaker and probe, commands."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -31,7 +32,7 @@ async def campaigning(
     reopen: bool = False,
 ) -> AsyncIterator[Handle]:
     """A campaign that runs; the worker keeps no cache, so that every step is replayed."""
-    activities = [
+    activities: list[Callable[..., Any]] = [
         records.plan,
         records.launch,
         records.take_stock,

@@ -1,0 +1,19 @@
+"""Waiting for something to come about, instead of for some time to pass."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+SETTLED = 45.0
+"""Seconds within which a journey's end is awaited; the wait itself is on the condition."""
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED, every: float = 0.05
+) -> None:
+    """Waits until a condition holds; fails with its name when it does not in time."""
+    deadline = time.monotonic() + within
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within:g} s: {what}")
+        await asyncio.sleep(every)
