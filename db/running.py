@@ -72,9 +72,9 @@ _IN_FLIGHT = text("""
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
       AND status IN ('pending', 'sending')
 """)
-# A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go on
-# by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves out
-# the last ones in a row without an answer, which may be the beginning of an outage.
+# A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go
+# on by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves
+# out the last ones in a row without an answer, which may be the beginning of an outage.
 _STOCK = text("""
     SELECT e.in_flight, e.open, e.last_deadline, c.probe, ch.rate_per_second, now() AS taken_at,
            CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row) ELSE 0 END AS attempted,

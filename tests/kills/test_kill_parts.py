@@ -115,7 +115,8 @@ async def until_under_way(demo: asyncio.subprocess.Process, environment: dict[st
             except httpx.TransportError:
                 return False
             counts = answer.json().get("counts", {})
-            return sum(counts.get(state, 0) for state in ("sent", "delivered", "read")) >= SENT_BEFORE_THE_KILL
+            out: int = sum(counts.get(state, 0) for state in ("sent", "delivered", "read"))
+            return out >= SENT_BEFORE_THE_KILL
 
         await until(some_are_out, "the campaign is under way")
 
