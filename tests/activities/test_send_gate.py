@@ -137,7 +137,7 @@ async def test_a_message_put_off_to_the_next_day_counts_in_the_quota_of_that_day
     deliveries = sender(database, platform)
     await settle(deliveries, person.message_1())
     yesterday = "used_on = used_on - 1, hold_until = now()"
-    await world.run(f"UPDATE deliveries SET {yesterday} WHERE tenant_id = :tenant")  # noqa: S608  (a constant)
+    await world.run(f"UPDATE deliveries SET {yesterday} WHERE tenant_id = :tenant")
     await world.run("UPDATE channel_usage SET day = day - 1 WHERE tenant_id = :tenant")
     await world.run("UPDATE channels SET throttled_until = NULL WHERE id = :channel")
 

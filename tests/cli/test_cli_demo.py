@@ -41,7 +41,7 @@ def demo(data_dir: Path, tmp_path: Path) -> Iterator[Start]:
 
     def start(*options: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "cli.main", "demo", "--json", "--contacts", str(contacts), "--window", "5"]
-        process = subprocess.Popen(  # noqa: S603 - our own program
+        process = subprocess.Popen(
             [*command, *options], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         started.append(process)

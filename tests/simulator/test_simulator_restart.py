@@ -34,7 +34,7 @@ async def _process(data_dir: Path) -> AsyncIterator[tuple[Hand, subprocess.Popen
     port = _free_port()
     environment = os.environ | {"RELANCE_SIMULATOR_PORT": str(port), "RELANCE_DATA_DIR": str(data_dir)}
     command = [sys.executable, "-m", "simulator", "--seed", "7"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: ASYNC220, S603  # starts in a moment
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: ASYNC220  # starts in a moment
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as http:
             await _healthy(http)
