@@ -39,7 +39,9 @@ CONFIRM_LEAD_SECONDS = 0.05
 """That look is taken this long before the slot, so that the call still begins on it."""
 
 LATE_SECONDS = 1.0
-"""A process that was stopped between that look and the call for longer than this lets the claim run out."""
+"""A process that was held up between that look and the call for longer than this looks again, at most `LOOKS` times."""
+
+LOOKS = 3
 
 ASK_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between look-ups of an unsettled delivery."""
@@ -118,17 +120,18 @@ class ChannelDeliveries(Deliveries):
     async def _await_turn(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight | None:
         """Waits for the channel's slot; None when the platform may be called now, else what came between."""
         asked_at = granted.asked_at
-        await asyncio.sleep(granted.call_at - CONFIRM_LEAD_SECONDS - time.monotonic())
-        if time.monotonic() - asked_at > FRESH_SECONDS:
-            asked_at = time.monotonic()
-            changed = await self._ledger.confirm(granted, request, self._times.lease)
-            if changed is not None:
-                return changed
-        await asyncio.sleep(granted.call_at - time.monotonic())
-        await self._spacing.keep(request.channel_id, granted.interval_seconds)
-        if time.monotonic() - asked_at > LATE_SECONDS:
-            raise _later(self._times.lease.total_seconds(), "this process was held up; the claim is left to run out")
-        return None
+        for _ in range(LOOKS):
+            await asyncio.sleep(granted.call_at - CONFIRM_LEAD_SECONDS - time.monotonic())
+            if time.monotonic() - asked_at > FRESH_SECONDS:
+                asked_at = time.monotonic()
+                changed = await self._ledger.confirm(granted, request, self._times.lease)
+                if changed is not None:
+                    return changed
+            await asyncio.sleep(granted.call_at - time.monotonic())
+            await self._spacing.keep(request.channel_id, granted.interval_seconds)
+            if time.monotonic() - asked_at <= LATE_SECONDS:
+                return None
+        raise _later(self._times.lease.total_seconds(), "this process is held up; the claim is left to run out")
 
     def _reach(self, destination: Destination) -> tuple[PlatformConnector, Credentials]:
         return self._connectors[destination.platform], Credentials(self._secrets.open_document(destination.credentials))

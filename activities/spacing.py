@@ -1,26 +1,24 @@
-"""The least gap between two calls of one channel as they really happen, within one process."""
+"""Keeps this process's calls on one channel apart, also when one of them wakes up late for its slot."""
 
 import asyncio
 import time
 from collections import defaultdict
 from uuid import UUID
 
+TOLERANCE_SECONDS = 0.008
+"""By so much a call may follow a late one sooner, so that lateness of a few milliseconds does not add up."""
+
 
 class Spacing:
-    """Lets calls of a channel through one after the other.
-
-    The ledger's slots say when a call may be made; a process that is held up for a moment would then make the late
-    call and the punctual one behind it at once.
-    """
+    """The ledger's slots keep the rate between processes; here a late call pushes the next one on."""
 
     def __init__(self) -> None:
-        self._locks: dict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._last: dict[UUID, float] = {}
+        self._last_call: dict[UUID, float] = {}
+        self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def keep(self, channel_id: UUID, gap_seconds: float) -> float:
-        """Waits until the channel's last call is `gap_seconds` ago; returns how long that took, in seconds."""
-        asked = time.monotonic()
-        async with self._locks[channel_id]:
-            await asyncio.sleep(self._last.get(channel_id, -gap_seconds) + gap_seconds - time.monotonic())
-            self._last[channel_id] = time.monotonic()
-        return time.monotonic() - asked
+    async def keep(self, channel_id: UUID, seconds: float) -> None:
+        """Returns, one caller at a time, once the channel's last call began `seconds` ago; the caller calls at once."""
+        async with self._turns[channel_id]:
+            earliest = self._last_call.get(channel_id, 0.0) + seconds - TOLERANCE_SECONDS
+            await asyncio.sleep(earliest - time.monotonic())
+            self._last_call[channel_id] = time.monotonic()

@@ -8,12 +8,15 @@ SETTLED = 45.0
 """Seconds within which a journey's end is awaited; the wait itself is on the condition."""
 
 
-async def until(
-    condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED, every: float = 0.05
-) -> None:
-    """Waits until a condition holds; fails with its name when it does not in time."""
+LONGEST_PAUSE = 0.2
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED) -> None:
+    """Waits until a condition holds, asking ever more rarely; fails with its name when it does not in time."""
     deadline = time.monotonic() + within
+    pause = 0.02
     while not await condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:g} s: {what}")
-        await asyncio.sleep(every)
+        await asyncio.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.2)

@@ -31,6 +31,12 @@ LEAD = timedelta(seconds=2)
 PATIENCE = timedelta(minutes=10)
 
 
+def _drop(activity: "asyncio.Task[Stock]") -> None:
+    """Takes note of an end that nobody waits for any more; Python complains of those that nobody looked at."""
+    if not activity.cancelled():
+        activity.exception()
+
+
 class Process:
     """A campaign under way. Commands and the main process change it; `lock` keeps each change whole."""
 
@@ -154,6 +160,7 @@ class Process:
         )
         await workflow.wait_condition(lambda: counting.done() or unless())
         if not counting.done():
+            counting.add_done_callback(_drop)
             counting.cancel()
             return None
         stock = await counting

@@ -14,7 +14,7 @@ from db.engine import Database
 from domain.deliveries import DeliveryRequest, ReceiptOutcome
 from domain.receipts import RECEIPTS
 from tests.activities.crashing import CrashingDatabase
-from tests.ledger_world import Person, World, attempt, sender, settle
+from tests.ledger_world import Person, World, sender, settle
 from tests.platform_double import Answer, Crash, PlatformDouble, crash, take, take_then_crash
 
 RUNS = 50
@@ -71,7 +71,7 @@ async def test_a_death_leaves_the_documented_state_and_the_next_attempt_sends_on
 
     async def die(person: Person) -> None:
         with pytest.raises(Crash):
-            await attempt(dying(database, point.dies_in, platform, person.message_1()), person.message_1())
+            await settle(dying(database, point.dies_in, platform, person.message_1()), person.message_1())
         assert await person.status() == point.delivery
         assert (await person.enrollment()).status == point.enrollment
         assert platform.count(person.message_1().idempotency_key) == point.at_the_platform
@@ -111,7 +111,7 @@ async def test_two_deaths_in_a_row_are_no_worse_than_one(database: Database) -> 
 
     async def live(person: Person) -> None:
         with pytest.raises(Crash):
-            await attempt(dying(database, first, platform, person.message_1()), person.message_1())
+            await settle(dying(database, first, platform, person.message_1()), person.message_1())
         with pytest.raises(Crash):
             await settle(dying(database, second, platform, person.message_1()), person.message_1())
         assert (await settle(sender(database, platform), person.message_1())).outcome == ReceiptOutcome.SENT
@@ -131,7 +131,7 @@ async def test_message_2_survives_the_same_deaths(database: Database) -> None:
         await person.writes("Yes")
         platform.answers = [point.answer]
         with pytest.raises(Crash):
-            await attempt(dying(database, point.dies_in, platform, person.message_2()), person.message_2())
+            await settle(dying(database, point.dies_in, platform, person.message_2()), person.message_2())
         platform.answers = []
         assert (await settle(sender(database, platform), person.message_2())).outcome == ReceiptOutcome.SENT
         ended = await person.enrollment()

@@ -10,7 +10,7 @@ from tests.db.simulation import Simulation
 
 # Hypothesis prints the steps and a blob that repeats a failure from its seed.
 SEEDED = settings(
-    max_examples=25,
+    max_examples=20,
     stateful_step_count=40,
     deadline=None,
     print_blob=True,

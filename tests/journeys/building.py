@@ -70,13 +70,14 @@ async def running_simulator(place: Path) -> AsyncIterator[str]:
     """The simulated platform in a process of its own, whose clock no work of ours can hold up; gives its address."""
     port = free_port()
     arguments = ["-m", "simulator", "--port", str(port), "--data-dir", str(place), "--seed", "7"]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
         await until(lambda: answers(f"{url}/healthz"), "the simulator answers", within=20)
         yield url
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 

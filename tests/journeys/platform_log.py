@@ -1,13 +1,13 @@
 """What the platform's own log says of pace: the judge of rates is the one who received."""
 
-from itertools import pairwise
+from bisect import bisect_left
 from typing import Any
 
 
-def gaps_after_the_first_second(posts: list[dict[str, Any]]) -> list[float]:
-    """Seconds between neighbours, from one second after the first on (a channel's first second may hold a burst)."""
+def most_in_any_second(posts: list[dict[str, Any]]) -> int:
+    """How many posts arrived in the fullest second, wherever it begins."""
     times = sorted(post["at"] for post in posts)
-    return [later - sooner for sooner, later in pairwise(times) if sooner >= times[0] + 1]
+    return max(bisect_left(times, begin + 1) - index for index, begin in enumerate(times))
 
 
 def within(posts: list[dict[str, Any]], begin: float, end: float) -> list[dict[str, Any]]:

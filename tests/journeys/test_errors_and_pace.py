@@ -1,10 +1,10 @@
 """What errors of the platform do to a campaign: its breaker, its probe, its delay, and retrying what failed."""
 
 import time
+from itertools import pairwise
 from typing import Any
 
 from tests.journeys.house import Campaign, Channel, House, new_phones
-from tests.journeys.platform_log import within
 from tests.waiting import until
 
 
@@ -78,24 +78,24 @@ async def test_a_few_errors_slow_it_down_and_recovery_speeds_it_up_again(house: 
 
 async def test_a_new_delay_takes_effect_within_one_batch(house: House) -> None:
     channel = await house.channel(rate=50)
-    campaign = await house.campaign(channel, 30, pacing={"delay_seconds": 0.5, "batch_size": 4})
+    campaign = await house.campaign(channel, 20, pacing={"delay_seconds": 1, "batch_size": 3})
     await house.until_count(campaign, "out", 1)
 
-    change = {"pacing": {"delay_seconds": 0.02}}
+    change = {"pacing": {"delay_seconds": 0.02, "batch_size": 20}}
     changed = await house.call("PATCH", f"/api/campaigns/{campaign.id}", json=change, expect=200)
     changed_at = time.time()
     assert changed["delay_seconds"] == 0.02
 
-    await house.until_count(campaign, "out", 30)
-    old_pace = [post for post in await house.posts(channel) if post["at"] > changed_at][:4]
-    rest = within(await house.posts(channel), old_pace[-1]["at"], time.time())
-    assert rest[-1]["at"] - rest[0]["at"] < 0.5 * len(rest) / 3
+    await house.until_count(campaign, "out", 20)
+    times = [post["at"] for post in await house.posts(channel, since=changed_at)]
+    slow = [later - sooner for sooner, later in pairwise([changed_at, *times]) if later - sooner > 0.8]
+    assert len(slow) <= 5, "only the batch under way, and the one launched behind it, may keep the old pace"
     await house.command(campaign, "cancel")
 
 
 async def test_a_new_delay_for_a_paused_campaign_keeps_the_reason_of_its_pause(house: House) -> None:
     channel = await house.channel()
-    campaign = await house.campaign(channel, 20, pacing={"delay_seconds": 0.5, "batch_size": 5})
+    campaign = await house.campaign(channel, 20, pacing={"delay_seconds": 0.2, "batch_size": 5})
     await house.command(campaign, "pause")
 
     change = {"pacing": {"delay_seconds": 0.02}}
@@ -110,17 +110,17 @@ async def test_a_new_delay_for_a_paused_campaign_keeps_the_reason_of_its_pause(h
 async def test_failed_contacts_of_a_running_and_of_a_completed_campaign_are_retried_once_each(house: House) -> None:
     channel = await house.channel(rate=50)
     phones = new_phones(12)
-    await house.fault(*rejecting(phones[:3]))
+    await house.fault(*rejecting(phones[:2]))
     campaign = await house.campaign(channel, phones=phones, reply_window_seconds=2)
-    await house.until_count(campaign, "failed", 3)
+    await house.until_count(campaign, "failed", 2)
 
-    assert (await house.command(campaign, "retry-failed"))["retried"] == 3
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 2
     done = await house.until_status(campaign, "completed")
-    assert done["counts"]["failed"] == 3
-    assert sum(not post["accepted"] for post in await house.posts(channel)) == 6
+    assert done["counts"]["failed"] == 2
+    assert sum(not post["accepted"] for post in await house.posts(channel)) == 4
 
     await house.fault()
-    assert (await house.command(campaign, "retry-failed"))["retried"] == 3
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 2
     await house.until_count(campaign, "out", 12)
     done = await house.until_status(campaign, "completed")
     assert done["counts"]["no_reply"] == 12

@@ -75,7 +75,7 @@ class RememberedDeliveries(Deliveries):
         async def asked() -> bool:
             return len(self.asked) >= times
 
-        await until(asked, f"{times} sends asked for", within=10, every=0.01)
+        await until(asked, f"{times} sends asked for", within=10)
 
     def kinds(self) -> list[DeliveryKind]:
         """What was asked for, in order."""
@@ -115,10 +115,14 @@ class RememberedCampaigns(Campaigns):
 
     @activity.defn(name="campaigns.plan")
     async def plan(self, campaign: CampaignRef) -> CampaignPlan:
-        """The plan as it was given."""
+        """The plan as it was given, in the state that was last written."""
         status = CampaignStatus.COMPLETED if campaign.reopen else CampaignStatus.RUNNING
+        if self.marks:
+            status = self.marks[-1].status
+        elif self.start_at:
+            status = CampaignStatus.SCHEDULED
         return CampaignPlan(
-            status=CampaignStatus.SCHEDULED if self.start_at else status,
+            status=status,
             channel_id=uuid4(),
             rate_per_second=100,
             reply_window_seconds=60,
@@ -175,7 +179,7 @@ class RememberedCampaigns(Campaigns):
         async def marked() -> bool:
             return [mark.status for mark in self.marks].count(status) >= times
 
-        await until(marked, f"{times} times {status}", within=10, every=0.01)
+        await until(marked, f"{times} times {status}", within=10)
 
     def statuses(self) -> list[tuple[Any, str | None]]:
         """States and reasons in the order in which they were written."""
