@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -117,6 +118,14 @@ async def test_a_signal_without_any_payload_counts_as_a_reply(skipping: Workflow
     deliveries = RememberedDeliveries()
     async with enrolled(skipping, deliveries) as handle:
         await handle.signal("reply_received")
+        assert (await handle.result()).outcome == "answered"
+
+
+@pytest.mark.parametrize("payload", [{"interaction_id": 5, "received_at": {}}, "yes", ["yes"], {"renamed": "x"}])
+async def test_a_reply_signal_of_another_version_is_not_dropped(skipping: WorkflowEnvironment, payload: object) -> None:
+    deliveries = RememberedDeliveries()
+    async with enrolled(skipping, deliveries) as handle:
+        await handle.signal("reply_received", payload)
         assert (await handle.result()).outcome == "answered"
 
 
