@@ -24,7 +24,7 @@ from connectors.errors import (
 )
 from connectors.shapes import Credentials, OutboundMessage
 from db.ledger.attempts import Attempt, Destination, Granted, InFlight, Unsettled
-from db.secrets import SecretBox
+from db.secrets import SecretBox, UnreadableSecret
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from domain.statuses import ChannelStatus, UnknownPolicy
 from workflows.ports import Deliveries
@@ -107,12 +107,12 @@ class ChannelDeliveries(Deliveries):
         changed = await self._await_turn(granted, request)
         if changed is not None:
             return changed
-        connector, credentials = self._reach(granted.destination)
+        connector = self._connectors[granted.destination.platform]
         message = OutboundMessage(
             to_phone=granted.destination.phone, text=granted.body, reference=request.idempotency_key
         )
         try:
-            taken = await connector.send(credentials, message)
+            taken = await connector.send(self._credentials(granted.destination), message)
         except ConnectorError as error:
             return await self._not_sent(granted.attempt, request, error)
         return await self._ledger.sent(granted.attempt, request, taken.provider_message_id, taken.wa_id)
@@ -133,8 +133,11 @@ class ChannelDeliveries(Deliveries):
                 return None
         raise _later(self._times.lease.total_seconds(), "this process is held up; the claim is left to run out")
 
-    def _reach(self, destination: Destination) -> tuple[PlatformConnector, Credentials]:
-        return self._connectors[destination.platform], Credentials(self._secrets.open_document(destination.credentials))
+    def _credentials(self, destination: Destination) -> Credentials:
+        try:
+            return Credentials(self._secrets.open_document(destination.credentials))
+        except UnreadableSecret as error:  # a key was rotated away: a person has to give the credentials anew
+            raise CredentialsExpired(str(error)) from error
 
     async def _not_sent(self, attempt: Attempt, request: DeliveryRequest, error: ConnectorError) -> Receipt | InFlight:
         """What each meaning of an error leads to (SPEC DEL-5)."""
@@ -156,11 +159,12 @@ class ChannelDeliveries(Deliveries):
 
     async def _settle(self, unsettled: Unsettled, request: DeliveryRequest) -> Receipt | Granted | InFlight:
         """Finds out what became of an earlier call before anything is sent again."""
-        connector, credentials = self._reach(unsettled.destination)
+        connector = self._connectors[unsettled.destination.platform]
         if not connector.capabilities.lookup_by_reference:
             return await self._settle_blind(unsettled, request)
         attempt = unsettled.attempt
         try:
+            credentials = self._credentials(unsettled.destination)
             found = await connector.find_by_reference(credentials, request.idempotency_key)
         except ConnectorError as error:
             return await self._could_not_ask(attempt, request, error)

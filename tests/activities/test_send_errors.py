@@ -23,6 +23,7 @@ from connectors.errors import (
 )
 from db.engine import Database
 from domain.deliveries import Receipt, ReceiptOutcome
+from domain.statuses import ChannelStatus
 from tests.ledger_world import Person, World, attempt, sender, settle, until
 from tests.platform_double import PlatformDouble, fail, slowly, take
 
@@ -101,6 +102,23 @@ async def test_work_parked_by_expired_credentials_goes_on_after_the_reconnect(da
 
     for each in (person, behind):
         assert (await settle(deliveries, each.message_1())).outcome == ReceiptOutcome.SENT
+
+
+async def test_credentials_that_no_key_in_force_opens_park_the_channel_instead_of_failing_for_ever(
+    database: Database,
+) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    platform = PlatformDouble()
+    await world.run("UPDATE channels SET credentials = :sealed WHERE id = :channel", sealed=b"sealed with a lost key")
+
+    receipt = await settle(sender(database, platform), person.message_1())
+
+    assert (receipt.outcome, receipt.hold_until) == (ReceiptOutcome.HELD, None)
+    channel = await world.channel()
+    assert channel.status == ChannelStatus.CREDENTIALS_EXPIRED
+    assert "RELANCE_SECRET_KEYS" in (channel.status_reason or "")
+    assert platform.calls == []
 
 
 async def test_nobody_calls_before_the_time_that_a_throttle_names(database: Database) -> None:
