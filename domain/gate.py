@@ -10,13 +10,20 @@ AUTOMATIC_ANSWERS: frozenset[str] = frozenset({"auto_reply", "comment_reply"})
 """Kinds that AI control switches; campaigns are a person's own doing and are not among them."""
 
 LONGEST_RATE_WAIT_SECONDS = 3.0
-"""The longest that a sender itself waits for the channel's next free slot."""
+"""The longest that the sender of a reply itself waits for the channel's next free slot."""
+
+LONGEST_BULK_WAIT_SECONDS = 20.0
+
+BULK_SLOT_AHEAD = 0.7
+"""How far ahead bulk may take a slot, in intervals. More, and a reply waits longer: it leaves at most 1.7 intervals
+after it came. Less than the time between two hand-outs of the queue (1 / QUEUE_HEADROOM), and slots stay empty."""
 
 
 def rate_wait_seconds(kind: DeliveryKind, rate_per_second: float) -> float:
     """How far ahead a slot may be taken; bulk takes the very next one only, so that no reply queues behind bulk."""
-    ahead = 1 / rate_per_second if SEND_PRIORITY[kind] == BULK_PRIORITY else LONGEST_RATE_WAIT_SECONDS
-    return min(ahead, LONGEST_RATE_WAIT_SECONDS)
+    if SEND_PRIORITY[kind] == BULK_PRIORITY:
+        return min(BULK_SLOT_AHEAD / rate_per_second, LONGEST_BULK_WAIT_SECONDS)
+    return LONGEST_RATE_WAIT_SECONDS
 
 
 class Decision(StrEnum):

@@ -75,7 +75,7 @@ class Pacing(BaseModel):
         return type(self).model_validate(merged)
 
 
-QUEUE_HEADROOM = 1.1
+QUEUE_HEADROOM = 1.5
 """How much faster than a channel's rate its sends are handed out. The ledger holds the exact rate by slots; were they
 handed out no faster than that, every one that came a little late would leave its slot empty for good."""
 

@@ -43,7 +43,7 @@ class Meaning:
 
 MEANINGS = [
     Meaning(
-        Throttled("slow down", retry_after_seconds=30), "held", "pending", reason="slow down", holds_for=(29.0, 30.5)
+        Throttled("slow down", retry_after_seconds=30), "held", "pending", reason="slow down", holds_for=(29.0, 33.0)
     ),
     Meaning(Transient("no connection"), "held", "pending", reason="keeps failing", failures=1, holds_for=(0.5, 1.5)),
     Meaning(Rejected("not a number"), "failed", "failed", reason="not a number"),
@@ -170,7 +170,7 @@ async def test_several_workers_together_never_call_before_a_slot_of_the_channel(
 
 async def test_a_pause_that_comes_while_a_claim_waits_for_its_slot_holds_the_message(database: Database) -> None:
     world = await World.make(database, rate_per_second=1.0)
-    await world.run("UPDATE channels SET next_slot_at = clock_timestamp() + interval '0.8 seconds' WHERE id = :channel")
+    await world.run("UPDATE channels SET next_slot_at = clock_timestamp() + interval '0.6 seconds' WHERE id = :channel")
     person = await world.person()
     platform = PlatformDouble()
     sending = asyncio.create_task(attempt(sender(database, platform), person.message_1()))

@@ -38,7 +38,7 @@ async def test_campaigns_on_one_channel_share_it_so_that_none_starves(house: Hou
 
 
 async def test_message_2_leaves_within_two_intervals_while_many_message_1_are_queued(house: House) -> None:
-    rate = 2
+    rate = 1
     channel = await house.channel(rate=rate)
     campaign = await house.campaign(channel, 60, pacing={"delay_seconds": 0, "batch_size": 100})
     await house.until_count(campaign, "out", 5)
