@@ -67,7 +67,7 @@ class Process:
         if self.state.exhausted or self.pacing.batch_pause_seconds > 0:
             return 0
         interval = max(self.state.delay_seconds, 1 / self.rate)
-        return min(int(LEAD.total_seconds() / interval), self.pacing.batch_size // 2)
+        return min(int(LEAD.total_seconds() / interval), self.pacing.batch_size // 4)
 
     def adopt(self, plan: CampaignPlan) -> None:
         """Takes up what the database says of the campaign."""
