@@ -1,6 +1,6 @@
 # Relance: `make demo` shows the main job, `make up` keeps it running, `make test` proves it. Each installs what is missing.
 
-.PHONY: help install demo up test check format lock clean
+.PHONY: help install demo up test bench check format lock clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -47,6 +47,9 @@ up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 
 test: $(INSTALLED)  ## Run the tests (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(INSTALLED)  ## Measure speed and cost against baselines of the same run (ARGS="-k name" picks some)
+	@$(BIN)/python -m pytest tests/benchmarks -m benchmark $(ARGS)
 
 check: $(INSTALLED)  ## Format, lint, types and import directions, changing nothing
 	$(BIN)/ruff format --check .
