@@ -31,10 +31,13 @@ def figures(pytestconfig: pytest.Config) -> Figures:
 @pytest.fixture(autouse=True)
 def _say_figures(pytestconfig: pytest.Config, figures: Figures) -> Iterator[None]:
     """Each figure is printed as soon as it is known."""
+    capture = pytestconfig.pluginmanager.get_plugin("capturemanager")
     reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    assert capture is not None
+    assert reporter is not None
 
     def say(figure: Figure) -> None:
-        if reporter is not None:
+        with capture.global_and_fixture_disabled():
             reporter.write_line("  ".join(cell for cell in cells(figure) if cell))
 
     figures.listener = say

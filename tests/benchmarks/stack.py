@@ -1,6 +1,6 @@
 """The stack as `make up` runs it, each part a process of its own, and a house in it whose tenant is new."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -74,13 +74,20 @@ def reachable_directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def running_bench(parts: tuple[str, ...] = ALL_PARTS, **settings: Any) -> AsyncIterator[Bench]:
-    """A stack of its own in a temporary directory, on free ports, with the durability of `make up`."""
-    async with AsyncExitStack() as leave:
-        place = leave.enter_context(reachable_directory())
-        ports = {name: free_port() for name in ("api_port", "temporal_port", "temporal_ui_port", "simulator_port")}
+async def running_parts(parts: Collection[str] = ALL_PARTS, **settings: Any) -> AsyncIterator[Stack]:
+    """A stack of its own in a temporary directory, on free ports, with the durability of `make up`; or parts of one."""
+    ports = {name: free_port() for name in ("api_port", "temporal_port", "temporal_ui_port", "simulator_port")}
+    with reachable_directory() as place:
         made = Settings(**{"data_dir": place / "data", **ports, **settings})
-        stack = await leave.enter_async_context(running_stack(made, parts))
+        async with running_stack(made, parts) as stack:
+            yield stack
+
+
+@asynccontextmanager
+async def running_bench(parts: Collection[str] = ALL_PARTS, **settings: Any) -> AsyncIterator[Bench]:
+    """A stack of its own, and what one needs to work with it; `parts` may leave out the worker."""
+    async with AsyncExitStack() as leave:
+        stack = await leave.enter_async_context(running_parts(parts, **settings))
         client = await Client.connect(stack.addresses.temporal, data_converter=pydantic_data_converter)
         database = Database.connect(stack.addresses.database, pool_size=10)
         leave.push_async_callback(database.close)
