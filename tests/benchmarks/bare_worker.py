@@ -1,6 +1,6 @@
-"""The bare workflow's worker, tuned as ours is: `python -m tests.benchmarks.bare_worker <server> <driver's socket>`.
+"""The bare workflow's worker, tuned as ours is: `python -m tests.benchmarks.bare_worker <server> [driver's socket]`.
 
-An activity tells the driver by one datagram that it was done, as a platform hears of a message.
+An activity tells the driver, if there is one, by one datagram that it was done, as a platform hears of a message.
 """
 
 import asyncio
@@ -17,16 +17,18 @@ from tests.benchmarks.bare_workflow import QUEUE, SEND_QUEUE, Bare
 from worker import GRACE, STICKY_SECONDS, Tuning
 
 
-async def run(server: str, driver: str) -> None:
+async def run(server: str, driver: str | None = None) -> None:
     """Works until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     outlet = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    outlet.connect(driver)
+    if driver is not None:
+        outlet.connect(driver)
 
     @activity.defn(name="bare.send")
     async def send(what: str) -> str:
-        outlet.send(what.encode())
+        if driver is not None:
+            outlet.send(what.encode())
         return what
 
     client = await Client.connect(server, data_converter=pydantic_data_converter)

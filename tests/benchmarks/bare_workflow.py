@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import activity, workflow
 
 QUEUE, SEND_QUEUE = "bare", "bare-send"
-WINDOW = timedelta(hours=24)
+DAY_SECONDS = 86_400.0
 
 
 @activity.defn(name="bare.send")
@@ -22,10 +22,13 @@ class Bare:
         self._replied = False
 
     @workflow.run
-    async def run(self) -> str:
+    async def run(self, window_seconds: float = DAY_SECONDS) -> str:
         """The whole job."""
         await self._send("1")
-        await workflow.wait_condition(lambda: self._replied, timeout=WINDOW)
+        try:
+            await workflow.wait_condition(lambda: self._replied, timeout=window_seconds)
+        except TimeoutError:
+            return "no reply"
         return await self._send("2")
 
     @workflow.signal
