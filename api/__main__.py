@@ -1,10 +1,10 @@
 """`python -m api`: composes the API from the settings and serves it until it is told to stop."""
 
-import asyncio
 import socket
 import sys
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -64,7 +64,7 @@ def main() -> int:
         if problem := _port_problem(settings.api_host, settings.api_port):
             sys.stderr.write(f"{problem}\n")
             return 1
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

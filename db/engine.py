@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.binding import BindingConnection, driver
+
 APPLICATION_ROLE = "relance_app"
 """The role that the application acts as: it owns nothing, so row-level security binds it."""
 
@@ -45,7 +47,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             hide_parameters=True,  # an error's text would carry contacts' numbers into the logs
-            connect_args={"server_settings": {"role": APPLICATION_ROLE, "timezone": "UTC"}, "timeout": 5},
+            connect_args={
+                "server_settings": {"role": APPLICATION_ROLE, "timezone": "UTC"},
+                "timeout": 5,
+                "connection_class": BindingConnection,
+            },
         )
         return cls(engine)
 
@@ -89,6 +95,5 @@ class Database:
     @asynccontextmanager
     async def _bound(self, setting: str, value: str) -> AsyncIterator[AsyncSession]:
         async with Transaction(self._engine, expire_on_commit=False) as session, session.begin():
-            # Local to the transaction, so that a pooled connection never carries a tenant to its next user.
-            await session.execute(_BIND, {"setting": setting, "value": value})
+            (await driver(await session.connection())).bind_next(setting, value)
             yield session
