@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.problems import Forbidden, Unauthenticated
 from api.streams import ProgressHub
+from api.webhooks.doors import Doors
 from db.api_keys import Principal, find_principal
 from db.engine import Database
 from db.secrets import SecretBox
@@ -43,6 +44,7 @@ class Services:
     progress: ProgressHub
     public_url: str
     default_region: str | None = None
+    doors: Doors = field(default_factory=Doors)
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
 
 
@@ -83,7 +85,11 @@ def services_of(request: Request) -> Services:
     return services
 
 
-ServicesDep = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:
+    return services_of(request)  # async, or each request would wait for a worker thread to run it
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", description="An API key of a tenant.")
 

@@ -1,4 +1,4 @@
-"""Every router of the API, in the order in which its operations are listed."""
+"""Every router of the API, in the order in which operations are listed and looked for: webhooks come most often."""
 
 from fastapi import APIRouter
 
@@ -16,6 +16,7 @@ from api.routes import (
 from api.webhooks import receive
 
 ROUTERS: tuple[APIRouter, ...] = (
+    receive.router,
     campaigns.router,
     campaign_commands.router,
     enrollments.router,
@@ -24,7 +25,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     suppressions.router,
     deliveries.router,
     api_keys.router,
-    receive.router,
     health.router,
 )
 """A new family of routes is added here and nowhere else."""
