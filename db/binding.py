@@ -1,4 +1,4 @@
-"""Connections whose transactions begin bound to a tenant: BEGIN and what row-level security goes by, in one round trip."""
+"""Connections whose transactions begin bound to a tenant: BEGIN and its setting go out in one round trip."""
 
 import re
 from typing import TYPE_CHECKING, Any, cast

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.binding import BindingConnection, driver
+from db.binding import BindingConnection, Connection, driver
 
 APPLICATION_ROLE = "relance_app"
 """The role that the application acts as: it owns nothing, so row-level security binds it."""
@@ -91,6 +91,21 @@ class Database:
         """One round trip; raises what SQLAlchemy raises when the database is away."""
         async with self._engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
+
+    @asynccontextmanager
+    async def quick(self, tenant_id: UUID) -> AsyncIterator[Connection]:
+        """The same transaction as `tenant` gives, on the driver's own connection: for what is done very often."""
+        async with self._engine.connect() as pooled:
+            connection = await driver(pooled)
+            connection.bind_next("relance.tenant", str(tenant_id))
+            transaction = connection.transaction()
+            try:
+                await transaction.start()
+                yield connection
+                await transaction.commit()
+            except BaseException:
+                await pooled.invalidate()  # nobody knows where it stands; closing it undoes what was done
+                raise
 
     @asynccontextmanager
     async def _bound(self, setting: str, value: str) -> AsyncIterator[AsyncSession]:

@@ -1,11 +1,12 @@
 """What a person writes: the message, the campaign that it answers, and opt-outs."""
 
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.optouts import suppress, unsuppress
@@ -14,122 +15,149 @@ from domain.inbound import TextFact
 from domain.optout import classify
 from domain.signals import ReplyReceived, Signal, SignalName
 
-_CONTACT = text("""
-    INSERT INTO contacts (id, tenant_id, phone, name) VALUES (gen_random_uuid(), :tenant_id, :phone, :name)
-    ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
-    RETURNING id
-""")
-_MESSAGE = text("""
-    INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media, status,
-                          occurred_at, created_at)
-    VALUES (:id, :tenant_id, :channel_id, :contact_id, 'in', :provider_message_id, :body, CAST(:media AS jsonb),
-            'received', :occurred_at, now())
-    ON CONFLICT ON CONSTRAINT messages_provider_key DO NOTHING
-    RETURNING id
-""")
-# Of two texts that come at once, the second waits here and then finds the enrollment answered. A Message 1 that is out
-# goes before one that is in flight: that one may yet fail, and the reply would be lost with it.
-_AWAITING = text("""
-    SELECT e.campaign_id FROM enrollments e JOIN campaigns c ON c.tenant_id = e.tenant_id AND c.id = e.campaign_id
-    WHERE e.tenant_id = :tenant_id AND e.contact_id = :contact_id AND e.channel_id = :channel_id
-      AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
-      AND e.status IN ('sending', 'unknown', 'sent', 'delivered', 'read')
-      AND (e.reply_deadline IS NULL OR e.reply_deadline >= :received_at)
-    ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
-    LIMIT 1 FOR NO KEY UPDATE OF e
-""")
-_LATEST = text("""
-    SELECT e.campaign_id, e.status, e.replied_at, e.reply_deadline, e.closed_at, e.outcome FROM enrollments e
-    WHERE e.tenant_id = :tenant_id AND e.contact_id = :contact_id AND e.channel_id = :channel_id
-      AND e.status <> 'pending'
+# One statement keeps the text and finds what it answers. A Message 1 that is out goes before one that is in flight,
+# which may yet fail, and the reply would be lost with it. Of two texts that come at once, the second waits for the
+# first one's contact and enrollment, and then finds the enrollment answered.
+_RECORD = """
+    WITH contact AS (
+        INSERT INTO contacts (id, tenant_id, phone, name) VALUES (gen_random_uuid(), $1, $4, $5)
+        ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
+        RETURNING id
+    ), message AS (
+        INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media,
+                              status, occurred_at, created_at)
+        SELECT gen_random_uuid(), $1, $2, contact.id, 'in', CAST($6 AS varchar), CAST($7 AS text), CAST($8 AS jsonb),
+               'received', CAST($9 AS timestamptz), now()
+        FROM contact
+        ON CONFLICT ON CONSTRAINT messages_provider_key DO NOTHING
+        RETURNING id
+    ), awaiting AS (
+        SELECT e.campaign_id
+        FROM contact CROSS JOIN message JOIN enrollments e ON e.tenant_id = $1 AND e.contact_id = contact.id
+        JOIN campaigns c ON c.tenant_id = e.tenant_id AND c.id = e.campaign_id
+        WHERE e.channel_id = $2 AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
+          AND e.status IN ('sending', 'unknown', 'sent', 'delivered', 'read')
+          AND (e.reply_deadline IS NULL OR e.reply_deadline >= $3) AND CAST($10 AS boolean)
+        ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
+        LIMIT 1 FOR NO KEY UPDATE OF e
+    )
+    SELECT contact.id, message.id, awaiting.campaign_id,
+           EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = contact.id
+                   AND e.channel_id = $2 AND e.status <> 'pending')
+    FROM contact LEFT JOIN message ON true LEFT JOIN awaiting ON true
+"""
+_LATEST = """
+    SELECT e.campaign_id, e.status, e.replied_at, e.reply_deadline FROM enrollments e
+    WHERE e.tenant_id = $1 AND e.contact_id = $2 AND e.channel_id = $3 AND e.status <> 'pending'
     ORDER BY coalesce(e.message_1_at, 'infinity') DESC LIMIT 1
-""")
-_INTERACTION = text("""
+"""
+_UNCOUNTED = """
     INSERT INTO interactions (id, tenant_id, campaign_id, contact_id, message_id, counted, reason, received_at)
-    VALUES (:id, :tenant_id, :campaign_id, :contact_id, :message_id, :counted, :reason, :received_at)
-""")
-_ANSWERED = text("""
-    UPDATE enrollments SET replied_at = :received_at
-    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
-""")
-_COUNTED = text("""
-    SELECT i.id, i.campaign_id, i.received_at FROM interactions i
+    VALUES (gen_random_uuid(), $1, $2, $3, $4, false, $6, $5)
+"""
+_ANSWERED = """
+    WITH answered AS (
+        UPDATE enrollments SET replied_at = $5 WHERE tenant_id = $1 AND campaign_id = $2 AND contact_id = $3
+    )
+    INSERT INTO interactions (id, tenant_id, campaign_id, contact_id, message_id, counted, received_at)
+    VALUES ($6, $1, $2, $3, $4, true, $5)
+"""
+_COUNTED = """
+    SELECT i.id, i.campaign_id, i.contact_id, i.received_at FROM interactions i
     JOIN messages m ON m.tenant_id = i.tenant_id AND m.id = i.message_id
-    WHERE m.tenant_id = :tenant_id AND m.channel_id = :channel_id AND m.direction = 'in'
-      AND m.provider_message_id = :provider_message_id AND i.counted
-""")
+    WHERE m.tenant_id = $1 AND m.channel_id = $2 AND m.direction = 'in' AND m.provider_message_id = $3 AND i.counted
+"""
+
+
+Run = Callable[..., Awaitable[Sequence[Any]]]
+"""Runs a statement with its values ($1, $2 …) in a transaction and gives its rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
-    """One text and where it belongs."""
+class _Recorded:
+    """A new text, where it belongs, and the campaign that it answers, if any."""
 
     tenant_id: UUID
     channel_id: UUID
+    received_at: datetime
     contact_id: UUID
     message_id: UUID
-    received_at: datetime
-
-    def named(self) -> dict[str, object]:
-        return {
-            "tenant_id": self.tenant_id,
-            "channel_id": self.channel_id,
-            "contact_id": self.contact_id,
-            "message_id": self.message_id,
-            "received_at": self.received_at,
-        }
+    campaign_id: UUID | None
+    was_written_to: bool
 
 
 async def record_text(
     session: AsyncSession, tenant_id: UUID, channel_id: UUID, fact: TextFact, received_at: datetime
 ) -> list[Signal]:
     """Records a text once and says which workflows to tell; a repeat says the same again."""
-    named = {"tenant_id": tenant_id, "channel_id": channel_id, "phone": fact.phone, "name": fact.name}
-    contact_id: UUID = (await session.execute(_CONTACT, named)).scalar_one()
-    message_id = await _keep(session, tenant_id, channel_id, contact_id, fact, received_at)
-    if message_id is None:
-        return await _tell_again(session, tenant_id, channel_id, contact_id, fact)
-    received = _Received(tenant_id, channel_id, contact_id, message_id, received_at)
-    match classify(fact.text):
+    run = in_session(session)
+    meaning = classify(fact.text)
+    recorded = await _keep(run, tenant_id, channel_id, fact, received_at, may_answer=meaning != "stop")
+    if recorded is None:
+        return await _tell_again(run, tenant_id, channel_id, fact)
+    match meaning:
         case "stop":
-            await _note_uncounted(session, received, "opt-out")
+            await _note_uncounted(run, recorded, "opt-out")
             return await suppress(session, tenant_id, [fact.phone], "opt_out", f"wrote: {fact.text.strip()[:40]}")
         case "start":
             await unsuppress(session, tenant_id, [fact.phone])
-    return await _answer(session, received)
+    return await _answer(run, recorded)
+
+
+async def record_plain_text(
+    run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact, received_at: datetime
+) -> list[Signal]:
+    """The same for a text that is known to be neither STOP nor START."""
+    recorded = await _keep(run, tenant_id, channel_id, fact, received_at, may_answer=True)
+    if recorded is None:
+        return await _tell_again(run, tenant_id, channel_id, fact)
+    return await _answer(run, recorded)
+
+
+def in_session(session: AsyncSession) -> Run:
+    """Statements in a session's transaction."""
+
+    async def run(statement: str, *values: object) -> Sequence[Any]:
+        result = await (await session.connection()).exec_driver_sql(statement, values)
+        return result.all() if result.returns_rows else []
+
+    return run
 
 
 async def _keep(
-    session: AsyncSession, tenant_id: UUID, channel_id: UUID, contact_id: UUID, fact: TextFact, received_at: datetime
-) -> UUID | None:
-    row = await session.execute(
-        _MESSAGE,
-        {
-            "id": uuid4(),
-            "tenant_id": tenant_id,
-            "channel_id": channel_id,
-            "contact_id": contact_id,
-            "provider_message_id": fact.provider_message_id,
-            "body": fact.text,
-            "media": None if fact.media is None else json.dumps(fact.media),
-            "occurred_at": fact.occurred_at or received_at,
-        },
+    run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact, received_at: datetime, *, may_answer: bool
+) -> _Recorded | None:
+    """Keeps a text, and holds the enrollment that it answers if it may; None for one that was there."""
+    [(contact_id, message_id, campaign_id, was_written_to)] = await run(
+        _RECORD,
+        tenant_id,
+        channel_id,
+        received_at,
+        fact.phone,
+        fact.name,
+        fact.provider_message_id,
+        fact.text,
+        None if fact.media is None else json.dumps(fact.media),
+        fact.occurred_at or received_at,
+        may_answer,
     )
-    message_id: UUID | None = row.scalar_one_or_none()
-    return message_id
+    if message_id is None:
+        return None
+    return _Recorded(tenant_id, channel_id, received_at, contact_id, message_id, campaign_id, was_written_to)
 
 
-async def _answer(session: AsyncSession, received: _Received) -> list[Signal]:
+async def _answer(run: Run, recorded: _Recorded) -> list[Signal]:
     """Counts the text for the latest Message 1 in its window that has no Message 2."""
-    campaign_id = (await session.execute(_AWAITING, received.named())).scalar_one_or_none()
-    if campaign_id is None:
-        await _note_uncounted(session, received, None)
+    if recorded.campaign_id is None:
+        await _note_uncounted(run, recorded, None)
         return []
     interaction_id = uuid4()
-    named = {**received.named(), "campaign_id": campaign_id}
-    await session.execute(_ANSWERED, named)
-    await session.execute(_INTERACTION, {**named, "id": interaction_id, "counted": True, "reason": None})
-    return [_reply(campaign_id, received.contact_id, interaction_id, received.received_at)]
+    await run(_ANSWERED, *_places(recorded, recorded.campaign_id), interaction_id)
+    return [_reply(recorded.campaign_id, recorded.contact_id, interaction_id, recorded.received_at)]
+
+
+def _places(recorded: _Recorded, campaign_id: UUID) -> tuple[object, ...]:
+    return recorded.tenant_id, campaign_id, recorded.contact_id, recorded.message_id, recorded.received_at
 
 
 def _reply(campaign_id: UUID, contact_id: UUID, interaction_id: UUID, received_at: datetime) -> Signal:
@@ -140,14 +168,14 @@ def _reply(campaign_id: UUID, contact_id: UUID, interaction_id: UUID, received_a
     )
 
 
-async def _note_uncounted(session: AsyncSession, received: _Received, reason: str | None) -> None:
+async def _note_uncounted(run: Run, recorded: _Recorded, reason: str | None) -> None:
     """Holds a text that opens nothing against the contact's latest campaign, with the reason why not."""
-    latest = (await session.execute(_LATEST, received.named())).one_or_none()
-    if latest is None:
+    if not recorded.was_written_to:
         return
-    why = reason or _why_not(latest.status, latest.replied_at, latest.reply_deadline, received.received_at)
-    named = {**received.named(), "campaign_id": latest.campaign_id}
-    await session.execute(_INTERACTION, {**named, "id": uuid4(), "counted": False, "reason": why})
+    latest = await run(_LATEST, recorded.tenant_id, recorded.contact_id, recorded.channel_id)
+    for campaign_id, status, replied_at, deadline in latest:
+        why = reason or _why_not(status, replied_at, deadline, recorded.received_at)
+        await run(_UNCOUNTED, *_places(recorded, campaign_id), why)
 
 
 def _why_not(status: str, replied_at: datetime | None, deadline: datetime | None, received_at: datetime) -> str:
@@ -160,13 +188,10 @@ def _why_not(status: str, replied_at: datetime | None, deadline: datetime | None
     return "the campaign had ended for this contact"
 
 
-async def _tell_again(
-    session: AsyncSession, tenant_id: UUID, channel_id: UUID, contact_id: UUID, fact: TextFact
-) -> list[Signal]:
+async def _tell_again(run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact) -> list[Signal]:
     """The text is on record; its signal may have been lost, and a repeated one is harmless.
 
     A STOP is not applied again: a START may have come after it, and what it ended is ended in the database.
     """
-    named = {"tenant_id": tenant_id, "channel_id": channel_id, "provider_message_id": fact.provider_message_id}
-    rows = (await session.execute(_COUNTED, named)).all()
-    return [_reply(row.campaign_id, contact_id, row.id, row.received_at) for row in rows]
+    rows = await run(_COUNTED, tenant_id, channel_id, fact.provider_message_id)
+    return [_reply(campaign_id, contact_id, id_, received_at) for id_, campaign_id, contact_id, received_at in rows]

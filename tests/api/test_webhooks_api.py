@@ -6,26 +6,43 @@ import hmac
 import json
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.dependencies import Services
 from api.webhooks import processing
+from api.webhooks.doors import open_door
 from db.engine import Database
-from db.inbound import process_event
 from db.secrets import SecretBox
 from db.tables import Contact, Interaction, Message
 from domain.ids import enrollment_workflow_id
 from domain.signals import Signal, SignalName
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company
-from tests.api.rows import add_contact, add_delivery, enroll, fresh_phone, keep, set_channel, stored_events
+from tests.api.rows import (
+    add_contact,
+    add_delivery,
+    enroll,
+    fresh_phone,
+    keep,
+    set_channel,
+    stored_channel,
+    stored_events,
+)
 
 HOOK_SECRET = "hook-secret"
+
+
+@pytest.fixture(params=["unknown door", "known door"], autouse=True)
+async def _door(request: pytest.FixtureRequest, company: Company, app: FastAPI) -> None:
+    """Each holds for the first call to a channel, which takes the thorough way, and for those after it."""
+    if request.param == "known door":
+        services: Services = app.state.services
+        services.doors.remember(open_door(await stored_channel(company, company.channel_id), services.secrets))
 
 
 def text_event(phone: str, body: str = "yes please", **data: Any) -> dict[str, Any]:
@@ -244,16 +261,11 @@ async def test_a_temporal_that_hangs_does_not_make_the_platform_wait(
     async def hang(_signals: object) -> None:
         await asyncio.Event().wait()
 
-    async def somebody_waits(session: AsyncSession, tenant_id: UUID, event_id: UUID) -> list[Signal]:
-        return [
-            *await process_event(session, tenant_id, event_id),
-            Signal(workflow_id="campaign/x", name=SignalName.RELEASE),
-        ]
-
-    monkeypatch.setattr(processing, "process_event", somebody_waits)
+    contact = await add_contact(company)
+    await enroll(company, contact, status="sent")
     monkeypatch.setattr(workflows, "deliver", hang)
     monkeypatch.setattr(processing, "PROCESS_WITHIN", processing.PROCESS_WITHIN / 20)
-    answer = await post(stranger, company, text_event(fresh_phone()))
+    answer = await post(stranger, company, text_event(contact.phone))
     assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
     assert [event.processed_at for event in await stored_events(company)] == [None]
 
@@ -261,15 +273,61 @@ async def test_a_temporal_that_hangs_does_not_make_the_platform_wait(
 async def test_a_database_that_breaks_after_the_event_is_stored_does_not_lose_it(
     company: Company, stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_session: object, _tenant_id: UUID, _event_id: UUID) -> list[Signal]:
+    async def broken(*_given: object) -> list[Signal]:
         raise ConnectionResetError
 
     event = text_event(fresh_phone())
+    monkeypatch.setattr(processing, "take_quickly", broken)
     monkeypatch.setattr(processing, "process_event", broken)
     assert (await post(stranger, company, event)).json() == {"status": "stored"}
-    monkeypatch.setattr(processing, "process_event", process_event)
+    monkeypatch.undo()
     assert (await post(stranger, company, event)).json() == {"status": "processed"}
     assert len(await stored_events(company)) == 1
+
+
+async def test_a_quick_way_that_breaks_leaves_the_event_to_the_thorough_one(
+    company: Company, stranger: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_given: object) -> None:
+        raise ConnectionResetError
+
+    phone = fresh_phone()
+    monkeypatch.setattr(processing, "take_quickly", broken)
+    assert (await post(stranger, company, text_event(phone))).json() == {"status": "processed"}
+    assert await texts_of(company, phone) == ["yes please"]
+
+
+async def test_a_secret_that_was_changed_lets_nobody_in_any_more(
+    company: Company, stranger: httpx.AsyncClient, secrets: SecretBox
+) -> None:
+    assert (await post(stranger, company, text_event(fresh_phone()))).status_code == 200
+    await set_channel(company, webhook_secret=secrets.seal("new-secret"))
+    assert (await post(stranger, company, text_event(fresh_phone()))).status_code == 401
+    assert len(await stored_events(company)) == 1
+    assert (await post(stranger, company, text_event(fresh_phone()), secret="new-secret")).status_code == 200
+
+
+async def test_a_text_under_two_events_is_one_message_and_tells_twice(
+    company: Company, stranger: httpx.AsyncClient, workflows: RecordingWorkflows
+) -> None:
+    contact = await add_contact(company)
+    await enroll(company, contact, status="sent")
+    event = text_event(contact.phone)
+    for name in ("message:in:new", "channel:in"):
+        assert (await post(stranger, company, {**event, "event": name})).json() == {"status": "processed"}
+    first, second = workflows.asked("deliver")
+    assert first == second
+    assert await texts_of(company, contact.phone) == ["yes please"]
+
+
+async def test_a_second_text_is_a_repeat_of_the_campaigns_reply(company: Company, stranger: httpx.AsyncClient) -> None:
+    contact = await add_contact(company)
+    await enroll(company, contact, status="sent")
+    for words in ("yes", "yes!"):
+        await post(stranger, company, text_event(contact.phone, words))
+    async with company.database.tenant(company.tenant_id) as session:
+        rows = (await session.exec(select(Interaction.counted, Interaction.reason))).all()
+    assert sorted(rows, reverse=True) == [(True, None), (False, "a repeat: this campaign already has its reply")]
 
 
 async def test_a_database_that_is_away_asks_the_platform_to_come_again(
