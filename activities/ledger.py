@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db import channels
-from db.engine import Database
+from db.engine import Database, Undo, driver_of
 from db.ledger import claim as claims
-from db.ledger import record
+from db.ledger import express, record
 from db.ledger.attempts import Attempt, Claim, Granted, InFlight, as_it_stands, lock_attempt, lock_delivery
 from db.ledger.clock import clock
 from db.tables import Delivery
@@ -43,6 +43,13 @@ class Ledger:
 
     async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
         """What may be done about the request now."""
+        step: Granted | InFlight | None = None
+        async with self._database.direct(request.tenant_id) as driver:
+            step = await express.claim(driver, request, lease)
+            if not isinstance(step, Granted):
+                raise Undo
+        if step is not None:
+            return step
         async with self._database.tenant(request.tenant_id) as session:
             return await claims.claim(session, request, lease, grace)
 
@@ -68,6 +75,12 @@ class Ledger:
         at: datetime | None = None,
     ) -> Receipt:
         """The platform has it, says its answer or a look-up, which may tell since when; its breaker hears of it."""
+        settled: Receipt | None = None
+        if at is None:
+            async with self._database.direct(request.tenant_id) as driver:
+                settled = await express.sent(driver, attempt, request, provider_message_id, wa_id)
+        if settled is not None:
+            return settled
         async with self._database.tenant(request.tenant_id) as session:
             delivery = await lock_delivery(session, attempt.delivery_id)
             now = await clock(session)
@@ -176,4 +189,5 @@ async def _put_off(
 
 
 async def _answered(session: AsyncSession, request: DeliveryRequest, at: datetime, *, answered: bool) -> None:
-    await channels.note_outcome(session, request.tenant_id, request.channel_id, answered=answered, at=at)
+    driver = await driver_of(session)
+    await channels.note_outcome(driver, request.tenant_id, request.channel_id, answered=answered, at=at)

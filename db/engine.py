@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeAlias, cast
 from uuid import UUID
 
+import asyncpg
 import sqlalchemy.orm
 from sqlalchemy import text
 from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,7 +19,12 @@ APPLICATION_ROLE = "relance_app"
 """The role that the application acts as: it owns nothing, so row-level security binds it."""
 
 
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+"""asyncpg's own connection: parameters are $1, $2 …, JSON goes in as text, errors are asyncpg's."""
+
 _BIND = text("SELECT set_config(:setting, :value, true)")
+_BEGIN_FOR = "BEGIN; SELECT set_config('relance.tenant', '{}', true)"
+"""One round trip; what is filled in is a UUID and nothing else."""
 
 
 class _PlainSession(Session):
@@ -31,6 +38,10 @@ class Transaction(AsyncSession):
 
     sync_session_class = _PlainSession
     execute = sqlalchemy_asyncio.AsyncSession.execute
+
+
+class Undo(Exception):
+    """Ends a direct transaction without effect; it goes no further than the block that opened the transaction."""
 
 
 class Database:
@@ -64,6 +75,28 @@ class Database:
         """A transaction that sees one tenant's rows; it commits at its end and rolls back on an error."""
         async with self._bound("relance.tenant", str(tenant_id)) as session:
             yield session
+
+    @asynccontextmanager
+    async def direct(self, tenant_id: UUID) -> AsyncIterator[Driver]:
+        """The same on the driver's own connection, for what is done so often that a session's way is too long for it.
+
+        It commits at its end; `Undo` in the block ends it without effect.
+        """
+        async with self._engine.connect() as pooled:
+            driver = await _driver(pooled)
+            if driver.is_closed():  # the server went away while the connection lay in the pool
+                await pooled.invalidate()
+                driver = await _driver(pooled)
+            try:
+                await driver.execute(_BEGIN_FOR.format(UUID(bytes=tenant_id.bytes)))
+                yield driver
+                await driver.execute("COMMIT")
+            except Undo:
+                await driver.execute("ROLLBACK")
+            except BaseException:
+                # It may have been cancelled in the middle of a statement: nobody shall find it in the pool like that.
+                await pooled.invalidate()
+                raise
 
     @asynccontextmanager
     async def by_api_key(self, key_hash: bytes) -> AsyncIterator[AsyncSession]:
@@ -112,3 +145,13 @@ class Database:
         async with Transaction(self._engine, expire_on_commit=False) as session, session.begin():
             (await driver(await session.connection())).bind_next(setting, value)
             yield session
+
+
+async def _driver(connection: AsyncConnection) -> Driver:
+    raw = await connection.get_raw_connection()
+    return cast("Driver", raw.driver_connection)
+
+
+async def driver_of(session: AsyncSession) -> Driver:
+    """The driver's connection within the session's transaction. What the session has not flushed, it does not see."""
+    return await _driver(await session.connection())

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.engine import driver_of
 from db.ledger import record
 from db.ledger.allowances import count_use, take_credit
 from db.ledger.attempts import (
@@ -22,16 +23,21 @@ from db.ledger.attempts import (
     lock_attempt,
 )
 from db.ledger.clock import clock
-from db.ledger.facts import SLOT_LEAD, Facts, read_facts
+from db.ledger.facts import Facts, read_facts
 from db.tables import Delivery
 from domain.deliveries import DeliveryRequest, Receipt
-from domain.gate import Decision, Reason, decide
+from domain.gate import Decision, Reason, Verdict, decide
 from domain.statuses import DeliveryStatus
 from domain.template_reading import TemplateProblem
 from domain.templates import render
 
 MOST_ATTEMPTS = 8
 """A message that the platform fails on this often while it takes others is at fault itself."""
+
+LOCK_KEY = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(CAST(CAST(:tenant_id AS uuid) AS text) || :idempotency_key, 0))"
+)
+"""Whoever takes the short way (`express.py`) has no row to lock before the others; the key itself is locked instead."""
 
 RATE_IS_SHORT = timedelta(seconds=15)
 """A wait for the channel's slot shorter than this is not worth a line in the log."""
@@ -52,6 +58,7 @@ async def claim(session: AsyncSession, request: DeliveryRequest, lease: timedelt
 
 async def _find_or_make(session: AsyncSession, request: DeliveryRequest) -> Delivery:
     """The delivery's row under its unique key, locked: of two who come at once, one waits for the other's commit."""
+    await session.execute(LOCK_KEY, request.model_dump(include={"tenant_id", "idempotency_key"}))
     values = request.model_dump(exclude={"interaction_id"}) | {"id": uuid4(), "status": DeliveryStatus.QUEUED}
     await session.execute(
         insert(Delivery).values(**values).on_conflict_do_nothing(index_elements=["tenant_id", "idempotency_key"])
@@ -123,7 +130,7 @@ async def confirm(
         or delivery.claim_expires_at < now
     ):
         return InFlight(0.0)
-    facts = await read_facts(session, request, delivery)
+    facts = await read_facts(await driver_of(session), request, delivery)
     verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.is_breaker_probe))
     if verdict.decision == Decision.REFUSE:
         return await record.refused(session, delivery, verdict, now)
@@ -138,12 +145,12 @@ async def _pass_gate(
     session: AsyncSession, delivery: Delivery, request: DeliveryRequest, lease: timedelta
 ) -> Receipt | Granted | InFlight:
     """Asks the gate and writes down its answer, in the transaction that read the facts."""
-    facts = await read_facts(session, request, delivery)
-    now, verdict = facts.gate.now, decide(facts.gate)
+    facts = await read_facts(await driver_of(session), request, delivery)
+    now, verdict = facts.gate.now, judge(facts)
     if verdict.decision == Decision.REFUSE:
         return await record.refused(session, delivery, verdict, now)
-    if verdict.reason == Reason.RATE and verdict.until is not None and verdict.until - now < RATE_IS_SHORT:
-        return InFlight((verdict.until - now).total_seconds())
+    if (soon := wait_for_slot(verdict, now)) is not None:
+        return soon
     if verdict.decision == Decision.HOLD:
         return await record.held(session, delivery, verdict, now, was_probe=facts.is_probe)
     if facts.gate.credits_left is not None and not await take_credit(session, delivery):
@@ -155,13 +162,23 @@ async def _pass_gate(
     return await _grant(session, delivery, facts, body, lease, verdict.limit)
 
 
+def judge(facts: Facts) -> Verdict:
+    """The gate's verdict on a delivery that is not claimed."""
+    return decide(facts.gate)
+
+
+def wait_for_slot(verdict: Verdict, now: datetime) -> InFlight | None:
+    """To come back in a moment, when nothing but the channel's rate holds it and that only for a short while."""
+    if verdict.reason == Reason.RATE and verdict.until is not None and verdict.until - now < RATE_IS_SHORT:
+        return InFlight((verdict.until - now).total_seconds())
+    return None
+
+
 async def _grant(
     session: AsyncSession, delivery: Delivery, facts: Facts, body: str, lease: timedelta, limit: str | None
 ) -> Granted:
-    now = facts.gate.now
-    slot = max(now + SLOT_LEAD, facts.next_slot_at or now)
-    interval = timedelta(seconds=1 / facts.rate_per_second)
-    await _use_channel(session, delivery, facts, slot + interval)
+    slot = facts.slot
+    await _use_channel(session, delivery, facts)
     delivery.status = DeliveryStatus.SENDING
     delivery.body = body
     delivery.reason = None
@@ -173,20 +190,25 @@ async def _grant(
     delivery.attempts += 1
     # An attempt made as a probe of a failing platform says nothing against this message.
     delivery.counted_attempts += 0 if facts.breaker_probe is not None else 1
-    delivery.updated_at = now
+    delivery.updated_at = facts.gate.now
     await record.sending(session, delivery, is_probe=facts.is_probe)
+    return granted(facts, Attempt(delivery.id, delivery.attempts), body)
+
+
+def granted(facts: Facts, attempt: Attempt, body: str) -> Granted:
+    """What the one whose attempt it is may do."""
     return Granted(
-        attempt=Attempt(delivery.id, delivery.attempts),
+        attempt=attempt,
         destination=Destination(facts.platform, facts.credentials, facts.phone, facts.unknown_policy),
         body=body,
         asked_at=facts.asked_at,
-        call_at=facts.known_at + (slot - now).total_seconds(),
-        interval_seconds=interval.total_seconds(),
+        call_at=facts.known_at + (facts.slot - facts.gate.now).total_seconds(),
+        interval_seconds=facts.interval.total_seconds(),
         is_breaker_probe=facts.breaker_probe is not None,
     )
 
 
-async def _use_channel(session: AsyncSession, delivery: Delivery, facts: Facts, next_slot_at: datetime) -> None:
+async def _use_channel(session: AsyncSession, delivery: Delivery, facts: Facts) -> None:
     """Takes the slot, the quota and, if the breaker is to be probed, the probe."""
     breaker = None if facts.breaker_probe is None else facts.breaker_probe.model_dump_json()
     await session.execute(
@@ -194,7 +216,11 @@ async def _use_channel(session: AsyncSession, delivery: Delivery, facts: Facts, 
             UPDATE channels SET next_slot_at = :slot, breaker = coalesce(CAST(:breaker AS jsonb), breaker)
             WHERE tenant_id = :tenant_id AND id = :channel_id
         """),
-        {**delivery.model_dump(include={"tenant_id", "channel_id"}), "slot": next_slot_at, "breaker": breaker},
+        {
+            **delivery.model_dump(include={"tenant_id", "channel_id"}),
+            "slot": facts.slot + facts.interval,
+            "breaker": breaker,
+        },
     )
     if facts.usage_day is not None:
         await count_use(session, delivery, facts.usage_day)

@@ -3,13 +3,12 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from asyncpg import Record
 
-from db.tables import Delivery
+from db.engine import Driver
 from domain.breaker import ChannelBreaker, HoldUntil, Passage, Probe
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
@@ -27,7 +26,7 @@ SLOT_LEAD = timedelta(milliseconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The gate's facts, and what the sender needs besides them.
+    """The gate's facts, and what the sender needs besides them. `is_probe`: it is, or may be, its campaign's probe.
 
     `asked_at` and `known_at` are readings of the process's own monotonic clock, just before and just after the instant
     `gate.now` of the database: with them a wait until a slot is not lengthened by what happens in between.
@@ -44,9 +43,20 @@ class Facts:
     next_slot_at: datetime | None
     breaker_probe: ChannelBreaker | None
     is_probe: bool
+    campaign_probes: bool
     template: str | None
     variables: dict[str, str]
     usage_day: date | None
+
+    @property
+    def slot(self) -> datetime:
+        """When the channel's next free slot begins."""
+        return max(self.gate.now + SLOT_LEAD, self.next_slot_at or self.gate.now)
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two slots."""
+        return timedelta(seconds=1 / self.rate_per_second)
 
     def of_the_claimed(self, *, is_breaker_probe: bool) -> GateFacts:
         """The gate's facts without what a claim has taken already: its slot, its credit, its place in the quota."""
@@ -56,132 +66,171 @@ class Facts:
         return replace(self.gate, credits_left=None, channel=channel)
 
 
-# The order of locks is contact, campaign, enrollment, channel: everyone who writes them takes them in this order.
-_LOCK_CONTACT = text("""
-    SELECT c.phone, (SELECT probe FROM campaigns WHERE tenant_id = c.tenant_id AND id = :campaign_id) AS probe
-    FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = :contact_id FOR SHARE OF c
-""")
-_LOCK_CAMPAIGN = """
-    SELECT status, probe, message_1, message_2 FROM campaigns
-    WHERE tenant_id = :tenant_id AND id = :campaign_id FOR {lock}
+# The order of locks is key, contact, campaign, enrollment, channel: everyone who writes them takes them in this order.
+# Each part reads from the one before it, so that one statement takes its locks in that order too.
+_LOCK_PERSON = """
+    WITH contact AS MATERIALIZED (
+        SELECT phone FROM contacts WHERE tenant_id = $1 AND id = $2 FOR SHARE
+    ), campaign AS MATERIALIZED (
+        SELECT c.status, c.probe, c.message_1, c.message_2 FROM contact, campaigns c
+        WHERE c.tenant_id = $1 AND c.id = $3 FOR {lock} OF c
+    ), enrollment AS MATERIALIZED (
+        SELECT e.variables, e.closed_at FROM campaign, enrollments e
+        WHERE e.tenant_id = $1 AND e.campaign_id = $3 AND e.contact_id = $2 FOR NO KEY UPDATE OF e
+    )
+    SELECT contact.phone, campaign.*, enrollment.*,
+           EXISTS (SELECT FROM deliveries WHERE tenant_id = $1 AND idempotency_key = $4) AS known
+    FROM contact LEFT JOIN campaign ON true LEFT JOIN enrollment ON true
 """
-_SHARED = text(_LOCK_CAMPAIGN.format(lock="SHARE"))
-_EXCLUSIVE = text(_LOCK_CAMPAIGN.format(lock="NO KEY UPDATE"))
-_LOCK_ENROLLMENT = text("""
-    SELECT variables, closed_at FROM enrollments
-    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR NO KEY UPDATE
-""")
+_SHARED = _LOCK_PERSON.format(lock="SHARE")
+_EXCLUSIVE = _LOCK_PERSON.format(lock="NO KEY UPDATE")
+_PEEK_AT_PROBE = "SELECT probe FROM campaigns WHERE tenant_id = $1 AND id = $2"
 # The time is told in the outer query, after the wait for the lock: the next slot is counted from it. Reading
 # suppressions and credits there, from a snapshot older than the lock, is sound: the contact is locked already, and
 # the credit is taken by an UPDATE that looks again.
-_LOCK_CHANNEL = text("""
+_LOCK_CHANNEL = """
     WITH ch AS MATERIALIZED (
         SELECT tenant_id, status, platform, credentials, rate_per_second, daily_quota, send_window, unknown_policy,
                ai_enabled, next_slot_at, throttled_until, breaker
-        FROM channels WHERE tenant_id = :tenant_id AND id = :channel_id FOR NO KEY UPDATE
+        FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
     )
     SELECT ch.*, clock_timestamp() AS now, t.time_zone, t.credits,
-           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = :phone) AS suppressed
+           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = $3) AS suppressed
     FROM ch JOIN tenants t ON t.id = ch.tenant_id
-""")
-_USED = text("""
-    SELECT used FROM channel_usage
-    WHERE tenant_id = :tenant_id AND channel_id = :channel_id AND action = 'message' AND day = :day
-""")
+"""
+_USED = """
+    SELECT used FROM channel_usage WHERE tenant_id = $1 AND channel_id = $2 AND action = 'message' AND day = $3
+"""
 
 
-async def read_facts(session: AsyncSession, request: DeliveryRequest, delivery: Delivery) -> Facts:
-    """Locks and reads all that decides about a send."""
-    ids = request.model_dump(include={"tenant_id", "channel_id", "contact_id", "campaign_id"})
-    contact = (await session.execute(_LOCK_CONTACT, ids)).one()
-    campaign, enrollment = None, None
+class Claimed(Protocol):
+    """What of a delivery, begun or new, the facts depend on."""
+
+    @property
+    def idempotency_key(self) -> str: ...
+
+    @property
+    def credit_spent(self) -> bool: ...
+
+    @property
+    def used_on(self) -> date | None: ...
+
+
+async def read_facts(driver: Driver, request: DeliveryRequest, delivery: Claimed) -> Facts:
+    """Locks and reads all that decides about a send.
+
+    Only under the exclusive lock may it become its campaign's probe; with the shared one, several would at once.
+    """
+    exclusive = False
     if request.campaign_id is not None:
-        campaign = (await session.execute(_SHARED if contact.probe is None else _EXCLUSIVE, ids)).one()
-        enrollment = (await session.execute(_LOCK_ENROLLMENT, ids)).one()
+        exclusive = await driver.fetchval(_PEEK_AT_PROBE, request.tenant_id, request.campaign_id) is not None
+    person = await lock_person(driver, request, exclusive=exclusive)
+    return await with_channel(driver, request, delivery, person, may_probe=exclusive)
+
+
+async def lock_person(driver: Driver, request: DeliveryRequest, *, exclusive: bool) -> Record:
+    """Locks contact, campaign and enrollment; the campaign's columns are null where the request has none.
+
+    `known` tells whether there is a delivery under the request's key.
+    """
+    row = await driver.fetchrow(
+        _EXCLUSIVE if exclusive else _SHARED,
+        request.tenant_id,
+        request.contact_id,
+        request.campaign_id,
+        request.idempotency_key,
+    )
+    if row is None or (request.campaign_id is not None and row["variables"] is None):
+        raise LookupError(f"contact {request.contact_id} or its enrollment in {request.campaign_id} is not there")
+    return row
+
+
+async def with_channel(
+    driver: Driver, request: DeliveryRequest, delivery: Claimed, person: Record, *, may_probe: bool
+) -> Facts:
+    """Locks the channel too and puts the facts together."""
     asked_at = time.monotonic()
-    channel = (await session.execute(_LOCK_CHANNEL, {**ids, "phone": contact.phone})).one()
+    channel = await driver.fetchrow(_LOCK_CHANNEL, request.tenant_id, request.channel_id, person["phone"])
     known_at = time.monotonic()
-    day, day_end = _day(channel.now, channel.time_zone)
-    used = await _used_today(session, channel, delivery, day)
-    passage = ChannelBreaker.model_validate(channel.breaker).may_pass(channel.now)
-    key = delivery.idempotency_key
-    # Only under the exclusive lock may it become the probe; with the shared one, several would at once.
-    is_probe = contact.probe is not None and campaign is not None and campaign.probe in (PROBE_WANTED, key)
+    if channel is None:
+        raise LookupError(f"channel {request.channel_id} is not there")
+    day, day_end = _day(channel["now"], channel["time_zone"])
+    used = await _used_today(driver, request, channel, delivery, day)
+    breaker = ChannelBreaker.model_validate(channel["breaker"])
+    passage = breaker.may_pass(channel["now"])
+    is_probe = may_probe and person["probe"] in (PROBE_WANTED, delivery.idempotency_key)
     return Facts(
         gate=GateFacts(
-            now=channel.now,
+            now=channel["now"],
             kind=request.kind,
-            suppressed=channel.suppressed,
-            channel=_channel_facts(request.kind, channel, used, day_end, _breaker_until(passage, channel)),
-            campaign=_campaign_facts(campaign, enrollment, is_probe),
+            suppressed=channel["suppressed"],
+            channel=_channel_facts(request.kind, channel, used, day_end, _breaker_until(breaker, passage, channel)),
+            campaign=_campaign_facts(person, is_probe),
             # One that paid at an earlier attempt does not pay again.
-            credits_left=None if delivery.credit_spent else channel.credits,
+            credits_left=None if delivery.credit_spent else channel["credits"],
         ),
         asked_at=asked_at,
         known_at=known_at,
-        phone=contact.phone,
-        platform=channel.platform,
-        credentials=channel.credentials,
-        rate_per_second=channel.rate_per_second,
-        unknown_policy=channel.unknown_policy,
-        next_slot_at=channel.next_slot_at,
+        phone=person["phone"],
+        platform=channel["platform"],
+        credentials=channel["credentials"],
+        rate_per_second=channel["rate_per_second"],
+        unknown_policy=channel["unknown_policy"],
+        next_slot_at=channel["next_slot_at"],
         breaker_probe=passage.claimed if isinstance(passage, Probe) else None,
         is_probe=is_probe,
-        template=_template(request.kind, campaign),
-        variables={} if enrollment is None else enrollment.variables,
-        usage_day=day if channel.daily_quota is not None else None,
+        campaign_probes=person["probe"] is not None,
+        template=_template(request.kind, person),
+        variables=person["variables"] or {},
+        usage_day=day if channel["daily_quota"] is not None else None,
     )
 
 
-async def _used_today(session: AsyncSession, channel: Row[Any], delivery: Delivery, day: date) -> int:
+async def _used_today(driver: Driver, request: DeliveryRequest, channel: Record, delivery: Claimed, day: date) -> int:
     """What others used of the day's quota."""
-    if channel.daily_quota is None:
+    if channel["daily_quota"] is None:
         return 0
-    ids = delivery.model_dump(include={"tenant_id", "channel_id"})
-    used = (await session.execute(_USED, {**ids, "day": day})).scalar_one_or_none()
+    used = await driver.fetchval(_USED, request.tenant_id, request.channel_id, day)
     return int(used or 0) - (1 if delivery.used_on == day else 0)
 
 
 def _channel_facts(
-    kind: DeliveryKind, channel: Row[Any], used: int, day_end: datetime, breaker_until: datetime | None
+    kind: DeliveryKind, channel: Record, used: int, day_end: datetime, breaker_until: datetime | None
 ) -> ChannelFacts:
-    window = SendWindow.model_validate(channel.send_window) if channel.send_window else None
+    window = SendWindow.model_validate(channel["send_window"]) if channel["send_window"] else None
     return ChannelFacts(
-        status=ChannelStatus(channel.status),
-        throttled_until=channel.throttled_until,
+        status=ChannelStatus(channel["status"]),
+        throttled_until=channel["throttled_until"],
         breaker_until=breaker_until,
-        quota=channel.daily_quota,
+        quota=channel["daily_quota"],
         used_today=used,
         quota_resets_at=day_end,
-        window_opens_at=None if window is None else next_opening(channel.now, window),
-        ai_enabled=channel.ai_enabled,
-        next_slot_at=channel.next_slot_at,
-        rate_wait_seconds=rate_wait_seconds(kind, channel.rate_per_second) + SLOT_LEAD.total_seconds(),
+        window_opens_at=None if window is None else next_opening(channel["now"], window),
+        ai_enabled=channel["ai_enabled"],
+        next_slot_at=channel["next_slot_at"],
+        rate_wait_seconds=rate_wait_seconds(kind, channel["rate_per_second"]) + SLOT_LEAD.total_seconds(),
     )
 
 
-def _campaign_facts(campaign: Row[Any] | None, enrollment: Row[Any] | None, is_probe: bool) -> CampaignFacts | None:
-    if campaign is None or enrollment is None:
+def _campaign_facts(person: Record, is_probe: bool) -> CampaignFacts | None:
+    if person["status"] is None:
         return None
     return CampaignFacts(
-        status=CampaignStatus(campaign.status),
-        probing=campaign.probe is not None and not is_probe,
-        enrollment_closed=enrollment.closed_at is not None,
+        status=CampaignStatus(person["status"]),
+        probing=person["probe"] is not None and not is_probe,
+        enrollment_closed=person["closed_at"] is not None,
     )
 
 
-def _breaker_until(passage: Passage, channel: Row[Any]) -> datetime | None:
+def _breaker_until(breaker: ChannelBreaker, passage: Passage, channel: Record) -> datetime | None:
     if not isinstance(passage, HoldUntil):
         return None
-    half_open = channel.breaker.get("state") == "half_open"
-    soon: datetime = channel.now + HALF_OPEN_RECHECK
-    return min(passage.until, soon) if half_open else passage.until
+    soon: datetime = channel["now"] + HALF_OPEN_RECHECK
+    return min(passage.until, soon) if breaker.state == "half_open" else passage.until
 
 
-def _template(kind: DeliveryKind, campaign: Row[Any] | None) -> str | None:
-    if campaign is None:
-        return None
-    template: str = campaign.message_1 if kind == DeliveryKind.MESSAGE_1 else campaign.message_2
+def _template(kind: DeliveryKind, person: Record) -> str | None:
+    template: str | None = person["message_1"] if kind == DeliveryKind.MESSAGE_1 else person["message_2"]
     return template
 
 

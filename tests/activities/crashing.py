@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.engine import Database
+from db.engine import Database, Driver, Undo
 from tests.platform_double import Crash
 
 
@@ -27,4 +27,19 @@ class CrashingDatabase(Database):
             if dies and not self._committed:
                 raise Crash
         if dies:
+            raise Crash
+
+    @asynccontextmanager
+    async def direct(self, tenant_id: UUID) -> AsyncIterator[Driver]:
+        """One on the driver's own connection that may be the last, unless it is undone and the long way follows."""
+        dies, undone = self._time(), False
+        async with super().direct(tenant_id) as driver:
+            try:
+                yield driver
+            except Undo:
+                undone = True
+                raise
+            if dies and not self._committed:
+                raise Crash
+        if dies and not undone:
             raise Crash

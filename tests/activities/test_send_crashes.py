@@ -61,11 +61,15 @@ def dying(database: Database, death: Death, platform: PlatformDouble, request: D
     return sender(death(database, platform, request.idempotency_key), platform)
 
 
+WAYS = [pytest.param(RUNS, id="the long way, with credits"), pytest.param(None, id="the short way")]
+
+
+@pytest.mark.parametrize("credits_left", WAYS)
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
 async def test_a_death_leaves_the_documented_state_and_the_next_attempt_sends_once(
-    database: Database, point: Point
+    database: Database, point: Point, credits_left: int | None
 ) -> None:
-    world = await World.make(database, credits_left=RUNS)
+    world = await World.make(database, credits_left=credits_left)
     people = await world.people(RUNS)
     platform = PlatformDouble(usually=point.answer)
 
@@ -86,7 +90,7 @@ async def test_a_death_leaves_the_documented_state_and_the_next_attempt_sends_on
     doubles = sum(references.values()) - len(references)
     lost = RUNS - len(references)
     assert (doubles, lost) == (0, 0)
-    assert await world.credits_left() == 0
+    assert await world.credits_left() == (None if credits_left is None else 0)
     await _everything_is_recorded_once(world, people)
 
 
