@@ -44,8 +44,8 @@ class Ledger:
     async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
         """What may be done about the request now."""
         step: Granted | InFlight | None = None
-        async with self._database.direct(request.tenant_id) as driver:
-            step = await express.claim(driver, request, lease)
+        async with self._database.quick(request.tenant_id) as connection:
+            step = await express.claim(connection, request, lease)
             if not isinstance(step, Granted):
                 raise Undo
         if step is not None:
@@ -77,8 +77,8 @@ class Ledger:
         """The platform has it, says its answer or a look-up, which may tell since when; its breaker hears of it."""
         settled: Receipt | None = None
         if at is None:
-            async with self._database.direct(request.tenant_id) as driver:
-                settled = await express.sent(driver, attempt, request, provider_message_id, wa_id)
+            async with self._database.quick(request.tenant_id) as connection:
+                settled = await express.sent(connection, attempt, request, provider_message_id, wa_id)
         if settled is not None:
             return settled
         async with self._database.tenant(request.tenant_id) as session:
@@ -189,5 +189,5 @@ async def _put_off(
 
 
 async def _answered(session: AsyncSession, request: DeliveryRequest, at: datetime, *, answered: bool) -> None:
-    driver = await driver_of(session)
-    await channels.note_outcome(driver, request.tenant_id, request.channel_id, answered=answered, at=at)
+    connection = await driver_of(session)
+    await channels.note_outcome(connection, request.tenant_id, request.channel_id, answered=answered, at=at)

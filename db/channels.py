@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.engine import Driver
+from db.binding import Connection
 from domain.breaker import ChannelBreaker
 from domain.statuses import ChannelStatus
 
@@ -14,22 +14,24 @@ _BREAKER = "SELECT breaker FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO
 _SET_BREAKER = "UPDATE channels SET breaker = $3::jsonb WHERE tenant_id = $1 AND id = $2"
 
 
-async def note_outcome(driver: Driver, tenant_id: UUID, channel_id: UUID, *, answered: bool, at: datetime) -> None:
+async def note_outcome(
+    connection: Connection, tenant_id: UUID, channel_id: UUID, *, answered: bool, at: datetime
+) -> None:
     """Tells the channel's breaker whether the platform answered."""
-    before = ChannelBreaker.model_validate(await driver.fetchval(_BREAKER, tenant_id, channel_id))
+    before = ChannelBreaker.model_validate(await connection.fetchval(_BREAKER, tenant_id, channel_id))
     after = before.on_success(at) if answered else before.on_failure(at)
     if after != before:
-        await driver.execute(_SET_BREAKER, tenant_id, channel_id, after.model_dump_json())
+        await connection.execute(_SET_BREAKER, tenant_id, channel_id, after.model_dump_json())
 
 
-async def note_answer(driver: Driver, tenant_id: UUID, channel_id: UUID, seen: object, at: datetime) -> None:
+async def note_answer(connection: Connection, tenant_id: UUID, channel_id: UUID, seen: object, at: datetime) -> None:
     """The same for an answer, where the breaker was `seen` already.
 
     One that is at rest stays so, whatever else happens just now: no lock is taken for it.
     """
     breaker = ChannelBreaker.model_validate(seen)
     if breaker.on_success(at) != breaker:
-        await note_outcome(driver, tenant_id, channel_id, answered=True, at=at)
+        await note_outcome(connection, tenant_id, channel_id, answered=True, at=at)
 
 
 async def throttle(session: AsyncSession, tenant_id: UUID, channel_id: UUID, until: datetime) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias, cast
 from uuid import UUID
 
-import asyncpg
 import sqlalchemy.orm
 from sqlalchemy import text
 from sqlalchemy.ext import asyncio as sqlalchemy_asyncio
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,13 +16,7 @@ from db.binding import BindingConnection, Connection, driver
 APPLICATION_ROLE = "relance_app"
 """The role that the application acts as: it owns nothing, so row-level security binds it."""
 
-
-Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-"""asyncpg's own connection: parameters are $1, $2 …, JSON goes in as text, errors are asyncpg's."""
-
 _BIND = text("SELECT set_config(:setting, :value, true)")
-_BEGIN_FOR = "BEGIN; SELECT set_config('relance.tenant', '{}', true)"
-"""One round trip; what is filled in is a UUID and nothing else."""
 
 
 class _PlainSession(Session):
@@ -41,7 +33,7 @@ class Transaction(AsyncSession):
 
 
 class Undo(Exception):
-    """Ends a direct transaction without effect; it goes no further than the block that opened the transaction."""
+    """Ends a quick transaction without effect; it goes no further than the block that opened the transaction."""
 
 
 class Database:
@@ -77,28 +69,6 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def direct(self, tenant_id: UUID) -> AsyncIterator[Driver]:
-        """The same on the driver's own connection, for what is done so often that a session's way is too long for it.
-
-        It commits at its end; `Undo` in the block ends it without effect.
-        """
-        async with self._engine.connect() as pooled:
-            driver = await _driver(pooled)
-            if driver.is_closed():  # the server went away while the connection lay in the pool
-                await pooled.invalidate()
-                driver = await _driver(pooled)
-            try:
-                await driver.execute(_BEGIN_FOR.format(UUID(bytes=tenant_id.bytes)))
-                yield driver
-                await driver.execute("COMMIT")
-            except Undo:
-                await driver.execute("ROLLBACK")
-            except BaseException:
-                # It may have been cancelled in the middle of a statement: nobody shall find it in the pool like that.
-                await pooled.invalidate()
-                raise
-
-    @asynccontextmanager
     async def by_api_key(self, key_hash: bytes) -> AsyncIterator[AsyncSession]:
         """A transaction that sees nothing but the API key with this hash."""
         async with self._bound("relance.api_key", key_hash.hex()) as session:
@@ -127,15 +97,23 @@ class Database:
 
     @asynccontextmanager
     async def quick(self, tenant_id: UUID) -> AsyncIterator[Connection]:
-        """The same transaction as `tenant` gives, on the driver's own connection: for what is done very often."""
+        """The same transaction as `tenant` gives, on the driver's own connection: for what is done very often.
+
+        Parameters are $1, $2 …; JSON goes in as text; errors are asyncpg's. `Undo` in the block ends it without effect.
+        """
         async with self._engine.connect() as pooled:
             connection = await driver(pooled)
+            if connection.is_closed():  # the server went away while it lay in the pool
+                await pooled.invalidate()
+                connection = await driver(pooled)
             connection.bind_next("relance.tenant", str(tenant_id))
             transaction = connection.transaction()
             try:
                 await transaction.start()
                 yield connection
                 await transaction.commit()
+            except Undo:
+                await transaction.rollback()
             except BaseException:
                 await pooled.invalidate()  # nobody knows where it stands; closing it undoes what was done
                 raise
@@ -147,11 +125,6 @@ class Database:
             yield session
 
 
-async def _driver(connection: AsyncConnection) -> Driver:
-    raw = await connection.get_raw_connection()
-    return cast("Driver", raw.driver_connection)
-
-
-async def driver_of(session: AsyncSession) -> Driver:
+async def driver_of(session: AsyncSession) -> Connection:
     """The driver's connection within the session's transaction. What the session has not flushed, it does not see."""
-    return await _driver(await session.connection())
+    return await driver(await session.connection())

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
+from db.binding import Connection
 from db.channels import note_answer
-from db.engine import Driver
 from db.ledger.attempts import Attempt, Granted, InFlight
 from db.ledger.claim import granted, judge, wait_for_slot
 from db.ledger.facts import Facts, lock_person, with_channel
@@ -96,15 +96,15 @@ class _New:
     used_on: date | None = None
 
 
-async def claim(driver: Driver, request: DeliveryRequest, lease: timedelta) -> Granted | InFlight | None:
+async def claim(connection: Connection, request: DeliveryRequest, lease: timedelta) -> Granted | InFlight | None:
     """Claims what nobody has claimed and nothing holds; None for everything else, and then all is to be undone."""
     if request.kind not in KINDS or request.campaign_id is None:
         return None
-    await driver.execute(_LOCK_KEY, request.tenant_id, request.idempotency_key)
-    person = await lock_person(driver, request, exclusive=False)
+    await connection.execute(_LOCK_KEY, request.tenant_id, request.idempotency_key)
+    person = await lock_person(connection, request, exclusive=False)
     if person["known"] or person["probe"] is not None:
         return None
-    facts = await with_channel(driver, request, _New(request.idempotency_key), person, may_probe=False)
+    facts = await with_channel(connection, request, _New(request.idempotency_key), person, may_probe=False)
     verdict = judge(facts)
     if verdict.decision != Decision.SEND:
         return wait_for_slot(verdict, facts.gate.now)
@@ -114,15 +114,15 @@ async def claim(driver: Driver, request: DeliveryRequest, lease: timedelta) -> G
         body = render(facts.template or "", facts.variables)
     except TemplateProblem:
         return None
-    delivery_id = await _take(driver, request, facts, body, lease, verdict.limit)
+    delivery_id = await _take(connection, request, facts, body, lease, verdict.limit)
     return None if delivery_id is None else granted(facts, Attempt(delivery_id, 1), body)
 
 
 async def _take(
-    driver: Driver, request: DeliveryRequest, facts: Facts, body: str, lease: timedelta, limit: str | None
+    connection: Connection, request: DeliveryRequest, facts: Facts, body: str, lease: timedelta, limit: str | None
 ) -> UUID | None:
     """The new delivery's id, None when the key is taken."""
-    taken: UUID | None = await driver.fetchval(
+    taken: UUID | None = await connection.fetchval(
         _CLAIM,
         uuid4(),
         request.tenant_id,
@@ -143,13 +143,17 @@ async def _take(
 
 
 async def sent(
-    driver: Driver, attempt: Attempt, request: DeliveryRequest, provider_message_id: str | None, wa_id: str | None
+    connection: Connection,
+    attempt: Attempt,
+    request: DeliveryRequest,
+    provider_message_id: str | None,
+    wa_id: str | None,
 ) -> Receipt | None:
     """The platform has what this attempt sent, and the attempt is still the last one; None if it is not."""
-    row = await driver.fetchrow(_SENT, attempt.delivery_id, attempt.number, provider_message_id, wa_id, uuid4())
+    row = await connection.fetchrow(_SENT, attempt.delivery_id, attempt.number, provider_message_id, wa_id, uuid4())
     if row is None:
         return None
-    await note_answer(driver, request.tenant_id, request.channel_id, row["breaker"], row["sent_at"])
+    await note_answer(connection, request.tenant_id, request.channel_id, row["breaker"], row["sent_at"])
     return Receipt(
         delivery_id=attempt.delivery_id,
         outcome=ReceiptOutcome.SENT,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 
-from db.engine import Driver
+from db.binding import Connection
 from domain.breaker import ChannelBreaker, HoldUntil, Passage, Probe
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
@@ -116,24 +116,24 @@ class Claimed(Protocol):
     def used_on(self) -> date | None: ...
 
 
-async def read_facts(driver: Driver, request: DeliveryRequest, delivery: Claimed) -> Facts:
+async def read_facts(connection: Connection, request: DeliveryRequest, delivery: Claimed) -> Facts:
     """Locks and reads all that decides about a send.
 
     Only under the exclusive lock may it become its campaign's probe; with the shared one, several would at once.
     """
     exclusive = False
     if request.campaign_id is not None:
-        exclusive = await driver.fetchval(_PEEK_AT_PROBE, request.tenant_id, request.campaign_id) is not None
-    person = await lock_person(driver, request, exclusive=exclusive)
-    return await with_channel(driver, request, delivery, person, may_probe=exclusive)
+        exclusive = await connection.fetchval(_PEEK_AT_PROBE, request.tenant_id, request.campaign_id) is not None
+    person = await lock_person(connection, request, exclusive=exclusive)
+    return await with_channel(connection, request, delivery, person, may_probe=exclusive)
 
 
-async def lock_person(driver: Driver, request: DeliveryRequest, *, exclusive: bool) -> Record:
+async def lock_person(connection: Connection, request: DeliveryRequest, *, exclusive: bool) -> Record:
     """Locks contact, campaign and enrollment; the campaign's columns are null where the request has none.
 
     `known` tells whether there is a delivery under the request's key.
     """
-    row = await driver.fetchrow(
+    row = await connection.fetchrow(
         _EXCLUSIVE if exclusive else _SHARED,
         request.tenant_id,
         request.contact_id,
@@ -146,16 +146,16 @@ async def lock_person(driver: Driver, request: DeliveryRequest, *, exclusive: bo
 
 
 async def with_channel(
-    driver: Driver, request: DeliveryRequest, delivery: Claimed, person: Record, *, may_probe: bool
+    connection: Connection, request: DeliveryRequest, delivery: Claimed, person: Record, *, may_probe: bool
 ) -> Facts:
     """Locks the channel too and puts the facts together."""
     asked_at = time.monotonic()
-    channel = await driver.fetchrow(_LOCK_CHANNEL, request.tenant_id, request.channel_id, person["phone"])
+    channel = await connection.fetchrow(_LOCK_CHANNEL, request.tenant_id, request.channel_id, person["phone"])
     known_at = time.monotonic()
     if channel is None:
         raise LookupError(f"channel {request.channel_id} is not there")
     day, day_end = _day(channel["now"], channel["time_zone"])
-    used = await _used_today(driver, request, channel, delivery, day)
+    used = await _used_today(connection, request, channel, delivery, day)
     breaker = ChannelBreaker.model_validate(channel["breaker"])
     passage = breaker.may_pass(channel["now"])
     is_probe = may_probe and person["probe"] in (PROBE_WANTED, delivery.idempotency_key)
@@ -186,11 +186,13 @@ async def with_channel(
     )
 
 
-async def _used_today(driver: Driver, request: DeliveryRequest, channel: Record, delivery: Claimed, day: date) -> int:
+async def _used_today(
+    connection: Connection, request: DeliveryRequest, channel: Record, delivery: Claimed, day: date
+) -> int:
     """What others used of the day's quota."""
     if channel["daily_quota"] is None:
         return 0
-    used = await driver.fetchval(_USED, request.tenant_id, request.channel_id, day)
+    used = await connection.fetchval(_USED, request.tenant_id, request.channel_id, day)
     return int(used or 0) - (1 if delivery.used_on == day else 0)
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.engine import Database, Driver, Undo
+from db.binding import Connection
+from db.engine import Database, Undo
 from tests.platform_double import Crash
 
 
@@ -30,12 +31,12 @@ class CrashingDatabase(Database):
             raise Crash
 
     @asynccontextmanager
-    async def direct(self, tenant_id: UUID) -> AsyncIterator[Driver]:
+    async def quick(self, tenant_id: UUID) -> AsyncIterator[Connection]:
         """One on the driver's own connection that may be the last, unless it is undone and the long way follows."""
         dies, undone = self._time(), False
-        async with super().direct(tenant_id) as driver:
+        async with super().quick(tenant_id) as connection:
             try:
-                yield driver
+                yield connection
             except Undo:
                 undone = True
                 raise
