@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import uvloop
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import RateLimit
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
@@ -219,7 +220,7 @@ def main() -> int:
         settings = load_settings()
         configure_logging("worker", level=settings.log_level, log_format=settings.log_format)
         configure_temporal_logging(settings.log_format)
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
