@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,7 +36,9 @@ from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from activities.ledger import Ledger
 from connectors.registry import ConnectorUrls, build_connectors
+from db.away import DATABASE_ERRORS, is_away
 from db.engine import Database
+from db.installation import hold_if_moved
 from db.secrets import SecretBox
 from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
@@ -199,6 +201,26 @@ async def running_workers(client: Client, database: Database, settings: Settings
         yield
 
 
+async def hold_restored_sends(database: Database) -> None:
+    """Before the first send: a database that is a copy holds its sends. Waits while the database is away."""
+    log = get_logger("worker")
+    told = False
+    while True:
+        try:
+            held = await hold_if_moved(database)
+        except DATABASE_ERRORS as error:
+            if not is_away(error):
+                raise
+            if not told:
+                log.warning("the database does not answer: nothing is taken up before it does")
+                told = True
+            await asyncio.sleep(1)
+            continue
+        if held:
+            log.warning("sends are held until `relance sends confirm`; `relance sends status` says why")
+        return
+
+
 async def run(settings: Settings) -> None:
     """Runs until SIGTERM or Ctrl-C."""
     stop = asyncio.Event()
@@ -207,11 +229,25 @@ async def run(settings: Settings) -> None:
     client = await Client.connect(**temporal_connect_config(settings), data_converter=pydantic_data_converter)
     database = Database.connect(required_database_url(settings), pool_size=settings.database_pool_size)
     try:
+        if not await _before(stop, hold_restored_sends(database)):
+            return
         async with running_workers(client, database, settings):
             get_logger("worker").info("worker ready", queues=[ids.TASK_QUEUE, ids.SEND_TASK_QUEUE])
             await stop.wait()
     finally:
         await database.close()
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether the work ended before the process was told to stop; it is cancelled otherwise."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    done = working.done()
+    for task in (working, stopping):
+        task.cancel()
+    if done:
+        await working
+    return done
 
 
 def main() -> int:

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import typer
 
 from cli import campaigns, channels, up, watch
+from cli.backup import command as backup
 from cli.demo import command as demo
 from cli.doctor import command as doctor
+from cli.secrets import command as secrets
+from cli.sends import command as sends
 
 app = typer.Typer(
     name="relance",
@@ -23,6 +26,9 @@ FAMILIES: list[Callable[[typer.Typer], None]] = [
     channels.register,
     watch.register,
     doctor.register,
+    sends.register,
+    secrets.register,
+    backup.register,
 ]
 
 for register in FAMILIES:

@@ -19,6 +19,7 @@ class SecretBox:
     """Encrypts with the first key, opens with any (Fernet, AES-128-CBC with HMAC-SHA256)."""
 
     def __init__(self, keys: list[str]) -> None:
+        self._newest = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, value: str) -> bytes:
@@ -31,6 +32,14 @@ class SecretBox:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as error:
             raise UnreadableSecret from error
+
+    def reseal(self, sealed: bytes) -> bytes | None:
+        """The same secret under the first key, or None where it is already; raises `UnreadableSecret`."""
+        try:
+            self._newest.decrypt(sealed)
+        except InvalidToken:
+            return self.seal(self.open(sealed))
+        return None
 
     def seal_document(self, value: dict[str, Any]) -> bytes:
         """The encrypted form of a JSON object."""

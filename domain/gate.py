@@ -38,6 +38,7 @@ class Reason(StrEnum):
     """Why a delivery is held or refused; the value is stored, `REASON_TEXT` is shown."""
 
     OPTED_OUT = "opted_out"
+    INSTALLATION_HELD = "installation_held"
     CAMPAIGN_CANCELLED = "campaign_cancelled"
     CAMPAIGN_PAUSED = "campaign_paused"
     CAMPAIGN_PROBING = "campaign_probing"
@@ -57,6 +58,7 @@ class Reason(StrEnum):
 
 REASON_TEXT: dict[Reason, str] = {
     Reason.OPTED_OUT: "The person asked not to be written to.",
+    Reason.INSTALLATION_HELD: "Sends are held: the operator of this installation must confirm them first.",
     Reason.CAMPAIGN_CANCELLED: "The campaign was cancelled.",
     Reason.CAMPAIGN_PAUSED: "The campaign is paused; resume it to send.",
     Reason.CAMPAIGN_PROBING: "The campaign waits for its probe message before the others go out.",
@@ -122,6 +124,8 @@ class GateFacts:
     channel: ChannelFacts
     campaign: CampaignFacts | None = None
     credits_left: int | None = None
+    sends_held: bool = False
+    """The operator, or a restored database, holds every send of the installation."""
 
 
 def decide(facts: GateFacts) -> Verdict:
@@ -159,6 +163,8 @@ _CHANNEL_HOLDS = {
 
 
 def _open_ended_hold(facts: GateFacts) -> Verdict | None:
+    if facts.sends_held:
+        return Verdict(Decision.HOLD, Reason.INSTALLATION_HELD, limit="installation")
     if facts.campaign is not None:
         if facts.campaign.status == CampaignStatus.PAUSED:
             return Verdict(Decision.HOLD, Reason.CAMPAIGN_PAUSED, limit="campaign state")

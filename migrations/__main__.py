@@ -6,6 +6,7 @@ import sys
 
 from db.bootstrap import make_first_tenant
 from db.engine import Database
+from db.installation import hold_if_moved
 from migrations.upgrade import upgrade
 from settings import SettingsError, load_settings
 
@@ -20,6 +21,8 @@ async def migrate() -> str | None:
     database = Database.connect(url, pool_size=1)
     given = settings.bootstrap_api_key.get_secret_value() if settings.bootstrap_api_key else None
     try:
+        if await hold_if_moved(database):
+            sys.stderr.write("Sends are held until `relance sends confirm`; `relance sends status` says why.\n")
         return await make_first_tenant(database, given_key=given, default_region=settings.default_region)
     finally:
         await database.close()

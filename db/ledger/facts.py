@@ -95,6 +95,7 @@ _LOCK_CHANNEL = """
         FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
     )
     SELECT ch.*, clock_timestamp() AS now, t.time_zone, t.credits,
+           coalesce((SELECT sends_held FROM installation), true) AS sends_held,
            EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = $3) AS suppressed
     FROM ch JOIN tenants t ON t.id = ch.tenant_id
 """
@@ -168,6 +169,7 @@ async def with_channel(
             campaign=_campaign_facts(person, is_probe),
             # One that paid at an earlier attempt does not pay again.
             credits_left=None if delivery.credit_spent else channel["credits"],
+            sends_held=channel["sends_held"],
         ),
         asked_at=asked_at,
         known_at=known_at,

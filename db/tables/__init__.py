@@ -5,6 +5,7 @@ from db.tables.channels import Channel, ChannelUsage
 from db.tables.contacts import Contact, Interaction, Message, Suppression
 from db.tables.deliveries import ActionLogLine, Delivery
 from db.tables.inbound import InboundEvent
+from db.tables.installation import Installation
 from db.tables.tenants import ApiKey, IdempotentAnswer, Tenant
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Import",
     "ImportProblem",
     "InboundEvent",
+    "Installation",
     "Interaction",
     "Message",
     "Suppression",

@@ -1,0 +1,1 @@
+"""`relance secrets`: the keys that protect stored credentials."""

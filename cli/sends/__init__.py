@@ -1,0 +1,1 @@
+"""`relance sends`: the switch that holds every send of the installation."""
