@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """True when only this machine can reach the API."""
-        return _is_loopback(self.api_host)
+        return is_loopback(self.api_host)
 
     @property
     def uses_simulator(self) -> bool:
@@ -149,7 +149,8 @@ def local_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if address.version == 6 else f"http://{host}:{port}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

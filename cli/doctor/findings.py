@@ -14,13 +14,14 @@ class State(StrEnum):
 
 
 class Finding(BaseModel):
-    """One thing that was looked at; `advice` says what to do about it."""
+    """One thing that was looked at: what is so, why it matters, and what mends it."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     state: State
     words: str
+    why: str = ""
     advice: str = ""
 
 
@@ -34,6 +35,6 @@ def note(name: str, words: str, advice: str = "") -> Finding:
     return Finding(name=name, state=State.NOTE, words=words, advice=advice)
 
 
-def wrong(name: str, words: str, advice: str) -> Finding:
+def wrong(name: str, words: str, advice: str, *, why: str) -> Finding:
     """Stops something from working."""
-    return Finding(name=name, state=State.WRONG, words=words, advice=advice)
+    return Finding(name=name, state=State.WRONG, words=words, why=why, advice=advice)

@@ -4,15 +4,20 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cli.doctor.findings import Finding, fine, note, wrong
 from cli.stack.errors import PortInUseError, StackError
 from cli.stack.probes import ensure_free
 from cli.stack.state import KEY_FILE, StackState
 from cli.stack.temporal import temporal_program
-from settings import Settings, external_temporal
+from settings import Settings, external_temporal, is_loopback
 
 GIGABYTE = 1_000_000_000
+NOWHERE = "the database, Temporal's state and the keys are kept there"
+STANDS_STILL = "nothing is sent and no reply is taken while it is down"
+COMMON_ZONE = "Europe/Paris"
 SCARCE_BYTES, EMPTY_BYTES = 2 * GIGABYTE, GIGABYTE // 4
 
 
@@ -22,6 +27,8 @@ def check_machine(settings: Settings, state: StackState | None) -> Iterator[Find
     yield _disk(settings.data_dir)
     yield _secret_key(settings)
     yield _api_key(settings)
+    yield _time_zones()
+    yield _public_url(settings)
     if not external_temporal():
         yield _program()
     if state is not None and state.running:
@@ -39,9 +46,10 @@ def _existing(path: Path) -> Path:
 def _data_dir(data_dir: Path) -> Finding:
     name, place = "data directory", _existing(data_dir.resolve())
     if not place.is_dir():
-        return wrong(name, f"{place} is a file", "set RELANCE_DATA_DIR to a directory")
+        return wrong(name, f"{place} is a file", "set RELANCE_DATA_DIR to a directory", why=NOWHERE)
     if not os.access(place, os.W_OK | os.X_OK):
-        return wrong(name, f"{place} cannot be written", "give this user the right, or set RELANCE_DATA_DIR to another")
+        advice = "give this user the right, or set RELANCE_DATA_DIR to another"
+        return wrong(name, f"{place} cannot be written", advice, why=NOWHERE)
     return fine(name, str(data_dir.resolve()) + ("" if data_dir.exists() else " (made at the first start)"))
 
 
@@ -49,7 +57,8 @@ def _disk(data_dir: Path) -> Finding:
     free = shutil.disk_usage(_existing(data_dir.resolve())).free
     words = f"{free / GIGABYTE:.1f} GB free"
     if free < EMPTY_BYTES:
-        return wrong("disk", words, "free some space before PostgreSQL and Temporal stop for lack of it")
+        why = "PostgreSQL and Temporal stop when they cannot write"
+        return wrong("disk", words, f"free some space where {data_dir} lies", why=why)
     return note("disk", words, "keep an eye on it") if free < SCARCE_BYTES else fine("disk", words)
 
 
@@ -60,10 +69,11 @@ def _secret_key(settings: Settings) -> Finding:
     if not path.exists():
         if (settings.data_dir / "postgres").exists():
             advice = "restore secret.key from a backup, or reconnect every channel with `relance channel reconnect`"
-            return wrong(name, f"{path} is gone, so stored credentials cannot be read", advice)
+            return wrong(name, f"{path} is gone", advice, why="no stored credentials can be read without it")
         return note(name, "none yet; it is made at the first start", "keep a copy of it apart from the database")
     if path.stat().st_mode & 0o077:
-        return wrong(name, f"{path} can be read by others", f"chmod 600 {path}")
+        why = "with it and a copy of the database anybody reads every account's key"
+        return wrong(name, f"{path} can be read by others", f"chmod 600 {path}", why=why)
     return fine(name, str(path))
 
 
@@ -76,11 +86,32 @@ def _api_key(settings: Settings) -> Finding:
     return note("API key", "none kept here", "it is made at the first start, or give it with RELANCE_API_KEY")
 
 
+def _time_zones() -> Finding:
+    try:
+        ZoneInfo(COMMON_ZONE)
+    except ZoneInfoNotFoundError:
+        advice = "run `make install` (the package tzdata), or install the system's tzdata"
+        why = "quota days and send windows are reckoned in the tenant's zone: no send passes the gate without"
+        return wrong("time zones", f"{COMMON_ZONE} is not known on this machine", advice, why=why)
+    return fine("time zones", "known")
+
+
+def _public_url(settings: Settings) -> Finding:
+    name, host = "public address", urlsplit(settings.public_url).hostname or ""
+    if settings.uses_simulator:
+        return fine(name, settings.public_url)
+    if is_loopback(host) or not settings.public_url.startswith("https://"):
+        words = f"{settings.public_url} is no address that a platform can call safely"
+        why = "platforms bring replies and receipts there, with the channel's secret in the address"
+        return wrong(name, words, "set RELANCE_PUBLIC_URL to an https:// address that leads to the API", why=why)
+    return fine(name, settings.public_url)
+
+
 def _program() -> Finding:
     try:
         return fine("temporal program", temporal_program())
     except StackError as error:
-        return wrong("temporal program", str(error), "run `make install`")
+        return wrong("temporal program", str(error), "run `make install`", why="without it no workflow runs")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -90,7 +121,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         try:
             ensure_free(host, port, setting, "the stack")
         except PortInUseError:
-            yield wrong(f"port {port}", "another program listens there", f"stop it, or set {setting} to a free port")
+            advice = f"stop it, or set {setting} to a free port"
+            yield wrong(f"port {port}", "another program listens there", advice, why="the stack cannot start there")
         else:
             yield fine(f"port {port}", "free")
 
@@ -108,5 +140,6 @@ def _stopped(settings: Settings, state: StackState | None) -> Finding:
         return note("stack", "not run by `relance up` here", "its parts are looked at one by one below")
     if state is not None:
         advice = "`make up` takes over and goes on where it stopped"
-        return wrong("stack", f"was killed (its supervisor, pid {state.supervisor.pid}, is gone)", advice)
-    return wrong("stack", "not running", "start it with `make up`")
+        words = f"was killed (its supervisor, pid {state.supervisor.pid}, is gone)"
+        return wrong("stack", words, advice, why=STANDS_STILL)
+    return wrong("stack", "not running", "start it with `make up`", why=STANDS_STILL)

@@ -16,7 +16,8 @@ def check_api(url: str) -> Iterator[Finding]:
     """`/readyz`: whether the API answers, and what it misses."""
     answer = _get(f"{url}/readyz")
     if answer is None:
-        yield wrong("API", f"{url} does not answer", "start it with `make up` and look at logs/api.log")
+        advice = "start it with `make up` (or `python -m api`) and look at logs/api.log"
+        yield wrong("API", f"{url} does not answer", advice, why="webhooks are refused and nobody can give commands")
         return
     if answer.is_success:
         yield fine("API", f"{url} is ready")
@@ -25,7 +26,8 @@ def check_api(url: str) -> Iterator[Finding]:
     words = (
         "; ".join(f"{check.get('name')}: {check.get('detail')}" for check in missing) or f"answers {answer.status_code}"
     )
-    yield wrong("API", f"{url} is not ready ({words})", "start what is missing; the API recovers by itself")
+    advice = "start what is missing; the API recovers by itself"
+    yield wrong("API", f"{url} is not ready ({words})", advice, why="what it misses stands still")
 
 
 def _checks(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -44,12 +46,11 @@ def check_platform(settings: Settings, simulator: str) -> Iterator[Finding]:
     answer = _get(f"{url}/healthz" if simulator else f"{url}/v1/devices")
     if answer is None:
         advice = "look at logs/simulator.log" if simulator else "check RELANCE_WASSENGER_URL, DNS and the firewall"
-        yield wrong(name, f"{url} does not answer", advice)
+        yield wrong(name, f"{url} does not answer", advice, why="no message can be handed over")
         return
     if answer.status_code >= 500:
-        yield wrong(
-            name, f"{url} answers {answer.status_code}", "wait, or ask the vendor: sends are retried by themselves"
-        )
+        advice = "wait, or ask the vendor: sends are retried by themselves"
+        yield wrong(name, f"{url} answers {answer.status_code}", advice, why="no message can be handed over")
         return
     yield fine(name, url)
 
@@ -59,12 +60,13 @@ def check_channels(api: Api) -> Iterator[Finding]:
     try:
         channels = api.channels()
     except ApiError as error:
-        yield wrong("channels", str(error), "give a key that may read")
+        yield wrong("channels", str(error), "give a key that may read", why="channels that stopped cannot be seen")
         return
     for channel in channels:
         name, reason = f"channel {channel.name}", channel.status_reason or channel.status
         if channel.status == "credentials_expired":
-            yield wrong(name, reason, f"relance channel reconnect {channel.id} --device-id …")
+            advice = f"relance channel reconnect {channel.id} --device-id …"
+            yield wrong(name, reason, advice, why="its messages are parked until it has a key that the platform takes")
         elif channel.status != "active":
             yield note(name, reason, f"relance channel resume {channel.id}")
     yield fine("channels", f"{sum(channel.status == 'active' for channel in channels)} of {len(channels)} active")

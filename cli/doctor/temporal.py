@@ -13,7 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.doctor.findings import Finding, fine, note, wrong
 from cli.stack.temporal import SEARCH_ATTRIBUTES
-from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE
+from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE, inbound_sweep_id
+from settings import external_temporal
 
 ANSWER_WITHIN = timedelta(seconds=5)
 ACTIVITY, WORKFLOW = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
@@ -25,7 +26,8 @@ async def check_temporal(config: ClientConnectConfig) -> AsyncIterator[Finding]:
         client = await Client.connect(**config)
     except (RPCError, RuntimeError, OSError) as error:
         words = f"{config.get('target_host', 'the server')} does not answer ({type(error).__name__})"
-        yield wrong("Temporal", words, "start it with `make up`, or correct TEMPORAL_ADDRESS and its key or TLS files")
+        advice = "start it with `make up`, or correct TEMPORAL_ADDRESS and its key or TLS files"
+        yield wrong("Temporal", words, advice, why="no campaign takes a step without it")
         return
     try:
         yield fine("Temporal", f"{client.service_client.config.target_host}, namespace {client.namespace}")
@@ -34,9 +36,17 @@ async def check_temporal(config: ClientConnectConfig) -> AsyncIterator[Finding]:
         yield await _pollers(client, SEND_TASK_QUEUE, (ACTIVITY,))
         yield await _partitions(client)
         yield await _rate(client)
+        yield await _sweep(client)
+        if external_temporal():
+            yield note(
+                "send queue fairness",
+                "no server tells whether it is on",
+                "make sure of matching.enableFairness: true in its dynamic config (on Temporal Cloud, ask for it)",
+            )
     except RPCError as error:
         words = f"refuses or breaks off ({error.status.name}: {error.message})"
-        yield wrong("Temporal", words, "check the namespace's name and the rights of the key")
+        advice = "check the namespace's name and the rights of the key"
+        yield wrong("Temporal", words, advice, why="no campaign takes a step without it")
 
 
 async def _attributes(client: Client) -> Finding:
@@ -52,7 +62,8 @@ async def _attributes(client: Client) -> Finding:
         commands = "; ".join(
             f"temporal operator search-attribute create --name {one} --type Keyword" for one in lacking
         )
-        return wrong("search attributes", f"lacking {', '.join(lacking)}", commands)
+        why = "no campaign can be started, since its workflow carries them"
+        return wrong("search attributes", f"lacking {', '.join(lacking)}", commands, why=why)
     return fine("search attributes", ", ".join(SEARCH_ATTRIBUTES))
 
 
@@ -65,7 +76,8 @@ async def _pollers(client: Client, queue: str, kinds: "tuple[TaskQueueType.Value
         answer = await client.workflow_service.describe_task_queue(request, timeout=ANSWER_WITHIN)
         if not answer.pollers:
             what = "workflows" if kind == WORKFLOW else "activities"
-            return wrong(name, f"nobody polls for {what}", "start a worker (`make up`, or `python -m worker`)")
+            advice = "start a worker (`make up`, or `python -m worker`)"
+            return wrong(name, f"nobody polls for {what}", advice, why="what is due waits there until one does")
         seen |= {poller.identity for poller in answer.pollers}
     return fine(name, f"{len(seen)} worker{'s' if len(seen) > 1 else ''}")
 
@@ -84,7 +96,7 @@ async def _partitions(client: Client) -> Finding:
         advice = (
             "set matching.numTaskqueueReadPartitions and …WritePartitions to 1 for relance-send in the dynamic config"
         )
-        return wrong(name, f"{count}: each would grant its own share of a channel's rate", advice)
+        return wrong(name, f"{count}", advice, why="each would grant its own share of a channel's rate")
     return fine(name, "one")
 
 
@@ -101,5 +113,21 @@ async def _rate(client: Client) -> Finding:
         words = (
             f"the limit per channel is {limit:g}/s where 1/s is expected" if limit else "no limit per channel is set"
         )
-        return wrong("send queue rate", words, "restart a worker: it sets the limit when it starts")
+        why = "replies may wait behind bulk; the ledger alone spaces the sends"
+        return wrong("send queue rate", words, "restart a worker: it sets the limit when it starts", why=why)
     return fine("send queue rate", "1/s for each channel, times the channel's own rate")
+
+
+async def _sweep(client: Client) -> Finding:
+    name, why = "inbound sweep", "webhooks that a crash left unprocessed are taken up by it alone"
+    try:
+        schedule = await client.get_schedule_handle(inbound_sweep_id()).describe(rpc_timeout=ANSWER_WITHIN)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        advice = "restart a worker: it makes the schedule when it starts"
+        return wrong(name, f"the schedule {inbound_sweep_id()} does not exist", advice, why=why)
+    if schedule.schedule.state.paused:
+        advice = f"temporal schedule toggle --schedule-id {inbound_sweep_id()} --unpause"
+        return wrong(name, f"the schedule {inbound_sweep_id()} is paused", advice, why=why)
+    return fine(name, "scheduled")

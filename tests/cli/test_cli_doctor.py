@@ -46,7 +46,7 @@ def test_a_stopped_installation_is_told_to_start(relance: Relance) -> None:
     assert said["healthy"] is False
     sick = {finding["name"]: finding for finding in said["findings"] if finding["state"] == "wrong"}
     assert {"stack", "database", "API"} <= sick.keys()
-    assert all(finding["advice"] for finding in sick.values())
+    assert all(finding["advice"] and finding["why"] for finding in sick.values())
 
 
 def test_words_name_what_is_wrong_and_what_to_do(relance: Relance) -> None:
@@ -105,8 +105,10 @@ def test_a_data_directory_that_is_a_file_is_found(tmp_path: Path) -> None:
 
 async def test_a_database_in_order_passes_every_check(database_url: str) -> None:
     found = by_name([finding async for finding in check_database(database_url)])
-    assert [finding.words for finding in found.values() if finding.state is not State.OK] == []
-    assert {"database", "clock", "schema", "application role", "tenants apart"} == found.keys()
+    # The tests' server gives up safety against a power cut for speed, and the doctor says so.
+    assert [finding.name for finding in found.values() if finding.state is not State.OK] == ["durability"]
+    looked_at = {"database", "clock", "schema", "application role", "tenants apart", "rights", "connections"}
+    assert looked_at == found.keys() - {"durability"}
 
 
 @pytest.mark.parametrize(
