@@ -10,6 +10,8 @@ INSTALLED := $(VENV)/.installed
 HALF_DONE := $(VENV)/.installing
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+LOCKED := --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3.14 python3 python
 
 help:  ## Show this list
@@ -61,10 +63,10 @@ format: $(INSTALLED)  ## Format the code and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
+lock:  ## Write requirements.lock and requirements.runtime.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --group dev $(LOCKED) -o requirements.lock
+	uv pip compile pyproject.toml -c requirements.lock $(LOCKED) -o requirements.runtime.lock
 
 clean:  ## Remove the virtual environment and the tools' caches; data (.relance) stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
