@@ -26,6 +26,7 @@ from domain.signals import SignalName
 from migrations.upgrade import upgrade
 from tests.ledger_world import World, attempt, sender, settle
 from tests.platform_double import PlatformDouble
+from worker import hold_restored_sends
 
 WORDS = REASON_TEXT[Reason.INSTALLATION_HELD]
 
@@ -244,3 +245,20 @@ def _give_to(place: Path, user: str | None) -> None:
     entry = pwd.getpwnam(user)
     for path in (place, *place.rglob("*")):
         os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+async def test_a_worker_asks_before_it_takes_anything_up_and_waits_for_a_database_that_is_away(
+    session_dir: Path,
+) -> None:
+    place = session_dir / "late"
+    async with running_postgres(place, fast=True) as url:
+        await upgrade(url)
+        async with owner_of(url) as connection:
+            await connection.execute(text("UPDATE installation SET identity = 'another/place'"))
+    async with database_at(url) as database:
+        asking = asyncio.create_task(hold_restored_sends(database))
+        done, _ = await asyncio.wait({asking}, timeout=0.5)
+        assert not done, "without the database nobody knows whether sends are held"
+        async with running_postgres(place, fast=True):
+            await asyncio.wait_for(asking, 30)
+            assert (await hold_of(url)).held
