@@ -96,6 +96,21 @@ def test_the_namespace_gets_every_search_attribute() -> None:
     assert tuple(names.split()) == SEARCH_ATTRIBUTES
 
 
+def test_every_alert_has_its_section_in_the_runbook_and_none_is_without_a_rule() -> None:
+    rules = [path.read_text() for path in DEPLOY.glob("prometheus/alerts.yml")]
+    alerts = {name for text in rules for name in re.findall(r"- alert: (\w+)", text)}
+    sections = set(re.findall(r"^### (Relance\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
+    assert sections
+    assert not rules or alerts == sections
+
+
+def test_everybody_speaks_of_the_same_namespace() -> None:
+    [named] = re.findall(r"^TEMPORAL_NAMESPACE=(.+)$", (DEPLOY / "relance.env.example").read_text(), re.MULTILINE)
+    services = compose()["services"]
+    assert services["temporal-namespace"]["environment"]["TEMPORAL_NAMESPACE"] == named
+    assert services["temporal-ui"]["environment"]["TEMPORAL_DEFAULT_NAMESPACE"] == named
+
+
 # --- processes ------------------------------------------------------------------------------------------------------
 
 
