@@ -36,9 +36,8 @@ from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from activities.ledger import Ledger
 from connectors.registry import ConnectorUrls, build_connectors
-from db.away import DATABASE_ERRORS, is_away
 from db.engine import Database
-from db.installation import hold_if_moved
+from db.installation import hold_once_there
 from db.secrets import SecretBox
 from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
@@ -204,21 +203,8 @@ async def running_workers(client: Client, database: Database, settings: Settings
 async def hold_restored_sends(database: Database) -> None:
     """Before the first send: a database that is a copy holds its sends. Waits while the database is away."""
     log = get_logger("worker")
-    told = False
-    while True:
-        try:
-            held = await hold_if_moved(database)
-        except DATABASE_ERRORS as error:
-            if not is_away(error):
-                raise
-            if not told:
-                log.warning("the database does not answer: nothing is taken up before it does")
-                told = True
-            await asyncio.sleep(1)
-            continue
-        if held:
-            log.warning("sends are held until `relance sends confirm`; `relance sends status` says why")
-        return
+    if await hold_once_there(database, lambda: log.warning("the database does not answer: nothing is taken up yet")):
+        log.warning("sends are held until `relance sends confirm`; `relance sends status` says why")
 
 
 async def run(settings: Settings) -> None:

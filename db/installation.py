@@ -1,5 +1,7 @@
 """The switch that holds every send of the installation until a person confirms them."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -7,8 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.away import DATABASE_ERRORS, is_away
 from db.engine import Database
 from domain.statuses import DeliveryStatus
+
+AWAY_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,21 @@ async def hold_if_moved(database: Database) -> bool:
     """
     async with database.every_tenant() as session:
         return bool((await session.execute(text("SELECT hold_sends_if_moved()"))).scalar_one())
+
+
+async def hold_once_there(database: Database, tell_away: Callable[[], None]) -> bool:
+    """The same as soon as the database answers, however long it is away; `tell_away` is called once if it is."""
+    told = False
+    while True:
+        try:
+            return await hold_if_moved(database)
+        except DATABASE_ERRORS as error:
+            if not is_away(error):
+                raise
+        if not told:
+            tell_away()
+            told = True
+        await asyncio.sleep(AWAY_PAUSE_SECONDS)
 
 
 async def read_hold(connection: AsyncConnection) -> SendsHold:

@@ -11,8 +11,8 @@ from cli.doctor.work import tenants
 from db.engine import Database
 from domain.ids import campaign_workflow_id, enrollment_workflow_id
 
-MOST_LOOKED_AT = 200
-"""The oldest ones of each tenant: where a workflow is missing, the oldest has missed it for longest."""
+MOST_LOOKED_AT = 500
+"""Campaigns, and contacts: the oldest ones of each tenant, since those have missed a workflow for longest."""
 
 SETTLED_SECONDS = 120
 """A row is written a moment before or after its workflow starts or ends."""
@@ -22,17 +22,23 @@ WHY = "nothing will move it: it neither sends nor ends"
 
 async def check_standstill(database: Database, client: Client) -> AsyncIterator[Finding]:
     """Campaigns and contacts that are open in the database and have no running workflow."""
-    campaigns, contacts = 0, 0
+    campaigns, contacts = list[str](), list[str]()
     for tenant in await tenants(database):
         async with database.tenant(tenant) as session:
-            running = (await session.execute(_CAMPAIGNS, {"most": MOST_LOOKED_AT, "settled": SETTLED_SECONDS})).all()
-            open_ = (await session.execute(_ENROLLMENTS, {"most": MOST_LOOKED_AT, "settled": SETTLED_SECONDS})).all()
-        for row in running:
-            campaigns += not await _runs(client, campaign_workflow_id(row.id))
-        for row in open_:
-            contacts += not await _runs(client, enrollment_workflow_id(row.campaign_id, row.contact_id))
-    yield _finding("campaigns", campaigns, "running in the database without a workflow")
-    yield _finding("contacts", contacts, "open in a campaign without a workflow")
+            for row in await session.execute(_CAMPAIGNS, _limits(campaigns)):
+                campaigns.append(campaign_workflow_id(row.id))
+            for row in await session.execute(_ENROLLMENTS, _limits(contacts)):
+                contacts.append(enrollment_workflow_id(row.campaign_id, row.contact_id))
+    yield _finding("campaigns", await _lost(client, campaigns), "running in the database without a workflow")
+    yield _finding("contacts", await _lost(client, contacts), "open in a campaign without a workflow")
+
+
+def _limits(found: list[str]) -> dict[str, int]:
+    return {"most": max(0, MOST_LOOKED_AT - len(found)), "settled": SETTLED_SECONDS}
+
+
+async def _lost(client: Client, workflow_ids: list[str]) -> int:
+    return sum([not await _runs(client, workflow_id) for workflow_id in workflow_ids])
 
 
 def _finding(name: str, count: int, words: str) -> Finding:
