@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from cli.doctor.database import CONNECT_SECONDS, READ_ONLY
 from cli.doctor.findings import Finding, fine, wrong
+from db.binding import BindingConnection
 from db.engine import APPLICATION_ROLE, Database
 from db.rotation import unreadable_channels
 from db.secrets import SecretBox
@@ -33,7 +34,11 @@ class Waiting:
 def reading_database(url: str) -> Database:
     """The database as the application's role sees it, able to read alone."""
     server_settings = {**READ_ONLY, "role": APPLICATION_ROLE, "timezone": "UTC"}
-    options = {"timeout": CONNECT_SECONDS, "server_settings": server_settings}
+    options = {
+        "timeout": CONNECT_SECONDS,
+        "server_settings": server_settings,
+        "connection_class": BindingConnection,
+    }
     return Database(create_async_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=options))
 
 
