@@ -19,8 +19,9 @@ from workflows.handles import EngineUnavailable
 PROCESS_WITHIN = timedelta(seconds=4)
 """Platforms wait about ten seconds for an answer; what takes longer is left to the sweep."""
 
-QUICK_WITHIN = timedelta(seconds=1)
-"""Longer than this the quick way is no way: the event is stored first, and then acted on."""
+QUICK_WITHIN = timedelta(seconds=3)
+"""After this the event is stored by itself, and then acted on: together that is within the platform's ten seconds. Much
+less, and a server that is merely busy would do its work twice."""
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
