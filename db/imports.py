@@ -24,26 +24,27 @@ _STAGING = (
     """,
 )
 
+_NAME = """
+    left(coalesce(v ->> 'name', v ->> 'full_name', nullif(concat_ws(' ', v ->> 'first_name', v ->> 'last_name'), '')),
+         200)
+"""
 # One row per number: the first one. Of the others only what the ones before lack is taken over.
 _MERGE_DUPLICATES = (
-    """
-    INSERT INTO staged_people (phone, row_number, variables)
-    SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb FROM staged_rows ORDER BY phone, row_number
-    """,
-    """
+    f"""
+    INSERT INTO staged_people (phone, row_number, variables, name)
+    SELECT phone, row_number, v, {_NAME} FROM (
+        SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb AS v FROM staged_rows ORDER BY phone, row_number
+    ) AS firsts
+    """,  # noqa: S608 - no value from outside is in it
+    f"""
     WITH doubled AS (SELECT phone FROM staged_rows GROUP BY phone HAVING count(*) > 1),
     merged AS (
-        SELECT phone, jsonb_object_agg(pair.key, pair.value ORDER BY row_number DESC) AS variables
+        SELECT phone, jsonb_object_agg(pair.key, pair.value ORDER BY row_number DESC) AS v
         FROM staged_rows JOIN doubled USING (phone) CROSS JOIN LATERAL jsonb_each(variables::jsonb) AS pair
         GROUP BY phone
     )
-    UPDATE staged_people p SET variables = merged.variables FROM merged WHERE merged.phone = p.phone
-    """,
-    """
-    UPDATE staged_people SET name = left(coalesce(
-        variables ->> 'name', variables ->> 'full_name',
-        nullif(concat_ws(' ', variables ->> 'first_name', variables ->> 'last_name'), '')), 200)
-    """,
+    UPDATE staged_people p SET variables = v, name = {_NAME} FROM merged WHERE merged.phone = p.phone
+    """,  # noqa: S608
     "ANALYZE staged_people",
 )
 
