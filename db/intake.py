@@ -7,22 +7,31 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from db.binding import Connection
-from db.replies import record_plain_text
+from db.replies import FIRST_OF_EVENT, answer_or_tell_again, recording, values_of
 from domain.inbound import FACTS, IncomingEvent, TextFact
 from domain.optout import classify
 from domain.signals import Signal
 
+
 # Nothing is stored when the channel's secrets are no longer those that the call was verified with. The event counts as
 # processed at once; the transaction itself takes that back if somebody is to be told.
-_STORE = """
-    INSERT INTO inbound_events (id, tenant_id, channel_id, dedupe_key, event_name, raw, normalised, attempts,
-                                processed_at)
-    SELECT CAST($1 AS uuid), CAST($2 AS uuid), CAST($3 AS uuid), CAST($4 AS varchar), CAST($5 AS varchar),
-           CAST($6 AS bytea), CAST($7 AS jsonb), 1, now()
-    FROM channels WHERE tenant_id = $2 AND id = $3 AND webhook_secret = $8 AND signing_secret IS NOT DISTINCT FROM $9
-    ON CONFLICT (tenant_id, channel_id, dedupe_key) DO NOTHING
-    RETURNING received_at
-"""
+def _storing(first: int) -> str:
+    """Tenant and channel are $1 and $2; the event's own parameters are numbered from `first`."""
+    id_, key, name, raw, normalised, webhook_secret, signing_secret = (f"${first + number}" for number in range(7))
+    return f"""
+        INSERT INTO inbound_events (id, tenant_id, channel_id, dedupe_key, event_name, raw, normalised, attempts,
+                                    processed_at)
+        SELECT CAST({id_} AS uuid), CAST($1 AS uuid), CAST($2 AS uuid), CAST({key} AS varchar), CAST({name} AS varchar),
+               CAST({raw} AS bytea), CAST({normalised} AS jsonb), 1, now()
+        FROM channels WHERE tenant_id = $1 AND id = $2 AND webhook_secret = {webhook_secret}
+          AND signing_secret IS NOT DISTINCT FROM {signing_secret}
+        ON CONFLICT (tenant_id, channel_id, dedupe_key) DO NOTHING
+        RETURNING received_at
+    """  # noqa: S608 - put together from constants
+
+
+_STORE = _storing(3)
+_STORE_AND_RECORD = recording(_storing(FIRST_OF_EVENT))
 _UNPROCESSED = "UPDATE inbound_events SET processed_at = NULL WHERE id = $1"
 
 
@@ -45,36 +54,32 @@ class TakenIn:
     signals: list[Signal]
 
 
-def quick_texts(event: IncomingEvent) -> list[TextFact] | None:
-    """What people write in an event that may come by this road; None for one that may not."""
-    texts = [fact for fact in event.facts if isinstance(fact, TextFact) and classify(fact.text) is None]
-    return texts if len(texts) == len(event.facts) else None
+def is_quick(event: IncomingEvent) -> bool:
+    """Whether an event may come by this road: one text that is a message to somebody, or what means nothing to us."""
+    match event.facts:
+        case []:
+            return True
+        case [TextFact() as text]:
+            return classify(text.text) is None
+    return False
 
 
-async def take_quickly(
-    connection: Connection, door: Door, event: IncomingEvent, texts: list[TextFact]
-) -> TakenIn | None:
-    """Stores and records a new event; None, with nothing done, for a repeat and where the door has changed."""
+async def take_quickly(connection: Connection, door: Door, event: IncomingEvent) -> TakenIn | None:
+    """Stores and records a new quick event; None, with nothing done, for a repeat and for a door that has changed."""
     event_id = uuid4()
-    stored = await connection.fetchrow(
-        _STORE,
-        event_id,
-        door.tenant_id,
-        door.channel_id,
-        event.dedupe_key,
-        event.event_name,
-        event.raw,
-        f'{{"facts": {FACTS.dump_json(event.facts).decode()}}}',
-        door.webhook_secret,
-        door.signing_secret,
-    )
-    if stored is None:
+    whose = door.tenant_id, door.channel_id
+    normalised = f'{{"facts": {FACTS.dump_json(event.facts).decode()}}}'
+    told = (event.dedupe_key, event.event_name, event.raw, normalised)
+    own = (event_id, *told, door.webhook_secret, door.signing_secret)
+    texts = [fact for fact in event.facts if isinstance(fact, TextFact)]
+    if not texts:
+        stored = await connection.fetchrow(_STORE, *whose, *own)
+        return None if stored is None else TakenIn(event_id, [])
+    [text] = texts
+    row = await connection.fetchrow(_STORE_AND_RECORD, *values_of(*whose, text), True, *own)
+    if row is None:
         return None
-    signals: list[Signal] = []
-    for text in texts:
-        signals += await record_plain_text(
-            connection.fetch, door.tenant_id, door.channel_id, text, stored["received_at"]
-        )
+    signals = await answer_or_tell_again(connection.fetch, *whose, text, tuple(row))
     if signals:
         await connection.execute(_UNPROCESSED, event_id)
     return TakenIn(event_id, signals)

@@ -15,37 +15,53 @@ from domain.inbound import TextFact
 from domain.optout import classify
 from domain.signals import ReplyReceived, Signal, SignalName
 
-# One statement keeps the text and finds what it answers. A Message 1 that is out goes before one that is in flight,
-# which may yet fail, and the reply would be lost with it. Of two texts that come at once, the second waits for the
-# first one's contact and enrollment, and then finds the enrollment answered.
-_RECORD = """
-    WITH contact AS (
-        INSERT INTO contacts (id, tenant_id, phone, name) VALUES (gen_random_uuid(), $1, $4, $5)
-        ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
-        RETURNING id
-    ), message AS (
-        INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media,
-                              status, occurred_at, created_at)
-        SELECT gen_random_uuid(), $1, $2, contact.id, 'in', CAST($6 AS varchar), CAST($7 AS text), CAST($8 AS jsonb),
-               'received', CAST($9 AS timestamptz), now()
-        FROM contact
-        ON CONFLICT ON CONSTRAINT messages_provider_key DO NOTHING
-        RETURNING id
-    ), awaiting AS (
-        SELECT e.campaign_id
-        FROM contact CROSS JOIN message JOIN enrollments e ON e.tenant_id = $1 AND e.contact_id = contact.id
-        JOIN campaigns c ON c.tenant_id = e.tenant_id AND c.id = e.campaign_id
-        WHERE e.channel_id = $2 AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
-          AND e.status IN ('sending', 'unknown', 'sent', 'delivered', 'read')
-          AND (e.reply_deadline IS NULL OR e.reply_deadline >= $3) AND CAST($10 AS boolean)
-        ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
-        LIMIT 1 FOR NO KEY UPDATE OF e
-    )
-    SELECT contact.id, message.id, awaiting.campaign_id,
-           EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = contact.id
-                   AND e.channel_id = $2 AND e.status <> 'pending')
-    FROM contact LEFT JOIN message ON true LEFT JOIN awaiting ON true
-"""
+Run = Callable[..., Awaitable[Sequence[Any]]]
+"""Runs a statement with its values ($1, $2 …) in a transaction and gives its rows."""
+
+FIRST_OF_EVENT = 10
+"""The number of the first parameter of an `event` (see `recording`)."""
+
+
+def recording(event: str) -> str:
+    """The statement that keeps a text and finds what it answers. `event` gives `received_at`; if nothing, none is kept.
+
+    A Message 1 that is out goes before one that is in flight, which may yet fail, and the reply would be lost with it.
+    Of two texts that come at once, the second waits for the first one's contact and enrollment, and then finds the
+    enrollment answered.
+    """
+    return f"""
+        WITH event AS ({event}), contact AS (
+            INSERT INTO contacts (id, tenant_id, phone, name)
+            SELECT gen_random_uuid(), $1, CAST($3 AS varchar), CAST($4 AS varchar) FROM event
+            ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
+            RETURNING id
+        ), message AS (
+            INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media,
+                                  status, occurred_at, created_at)
+            SELECT gen_random_uuid(), $1, $2, contact.id, 'in', CAST($5 AS varchar), CAST($6 AS text),
+                   CAST($7 AS jsonb), 'received', coalesce(CAST($8 AS timestamptz), event.received_at), now()
+            FROM event CROSS JOIN contact
+            ON CONFLICT ON CONSTRAINT messages_provider_key DO NOTHING
+            RETURNING id
+        ), awaiting AS (
+            SELECT e.campaign_id
+            FROM event CROSS JOIN contact CROSS JOIN message
+            JOIN enrollments e ON e.tenant_id = $1 AND e.contact_id = contact.id
+            JOIN campaigns c ON c.tenant_id = e.tenant_id AND c.id = e.campaign_id
+            WHERE e.channel_id = $2 AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
+              AND e.status IN ('sending', 'unknown', 'sent', 'delivered', 'read')
+              AND (e.reply_deadline IS NULL OR e.reply_deadline >= event.received_at) AND CAST($9 AS boolean)
+            ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
+            LIMIT 1 FOR NO KEY UPDATE OF e
+        )
+        SELECT event.received_at, contact.id, message.id, awaiting.campaign_id,
+               EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = contact.id
+                       AND e.channel_id = $2 AND e.status <> 'pending')
+        FROM event CROSS JOIN contact LEFT JOIN message ON true LEFT JOIN awaiting ON true
+    """  # noqa: S608 - put together from constants
+
+
+_RECORD = recording(f"SELECT CAST(${FIRST_OF_EVENT} AS timestamptz) AS received_at")
 _LATEST = """
     SELECT e.campaign_id, e.status, e.replied_at, e.reply_deadline FROM enrollments e
     WHERE e.tenant_id = $1 AND e.contact_id = $2 AND e.channel_id = $3 AND e.status <> 'pending'
@@ -69,10 +85,6 @@ _COUNTED = """
 """
 
 
-Run = Callable[..., Awaitable[Sequence[Any]]]
-"""Runs a statement with its values ($1, $2 …) in a transaction and gives its rows."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Recorded:
     """A new text, where it belongs, and the campaign that it answers, if any."""
@@ -92,7 +104,9 @@ async def record_text(
     """Records a text once and says which workflows to tell; a repeat says the same again."""
     run = in_session(session)
     meaning = classify(fact.text)
-    recorded = await _keep(run, tenant_id, channel_id, fact, received_at, may_answer=meaning != "stop")
+    values = (*values_of(tenant_id, channel_id, fact), meaning != "stop", received_at)
+    [row] = await run(_RECORD, *values)
+    recorded = _recorded(tenant_id, channel_id, row)
     if recorded is None:
         return await _tell_again(run, tenant_id, channel_id, fact)
     match meaning:
@@ -104,14 +118,21 @@ async def record_text(
     return await _answer(run, recorded)
 
 
-async def record_plain_text(
-    run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact, received_at: datetime
+async def answer_or_tell_again(
+    run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact, row: Sequence[Any]
 ) -> list[Signal]:
-    """The same for a text that is known to be neither STOP nor START."""
-    recorded = await _keep(run, tenant_id, channel_id, fact, received_at, may_answer=True)
+    """What follows for a text that is neither STOP nor START from the row that `recording` gave."""
+    recorded = _recorded(tenant_id, channel_id, row)
     if recorded is None:
         return await _tell_again(run, tenant_id, channel_id, fact)
     return await _answer(run, recorded)
+
+
+def values_of(tenant_id: UUID, channel_id: UUID, fact: TextFact) -> tuple[object, ...]:
+    """The first eight values of `recording`; then comes whether the text may be an answer, then the event's own."""
+    media = None if fact.media is None else json.dumps(fact.media)
+    of_text = (fact.phone, fact.name, fact.provider_message_id, fact.text, media, fact.occurred_at)
+    return tenant_id, channel_id, *of_text
 
 
 def in_session(session: AsyncSession) -> Run:
@@ -124,23 +145,9 @@ def in_session(session: AsyncSession) -> Run:
     return run
 
 
-async def _keep(
-    run: Run, tenant_id: UUID, channel_id: UUID, fact: TextFact, received_at: datetime, *, may_answer: bool
-) -> _Recorded | None:
-    """Keeps a text, and holds the enrollment that it answers if it may; None for one that was there."""
-    [(contact_id, message_id, campaign_id, was_written_to)] = await run(
-        _RECORD,
-        tenant_id,
-        channel_id,
-        received_at,
-        fact.phone,
-        fact.name,
-        fact.provider_message_id,
-        fact.text,
-        None if fact.media is None else json.dumps(fact.media),
-        fact.occurred_at or received_at,
-        may_answer,
-    )
+def _recorded(tenant_id: UUID, channel_id: UUID, row: Sequence[Any]) -> _Recorded | None:
+    """The new text; None for one that was there."""
+    received_at, contact_id, message_id, campaign_id, was_written_to = row
     if message_id is None:
         return None
     return _Recorded(tenant_id, channel_id, received_at, contact_id, message_id, campaign_id, was_written_to)

@@ -11,7 +11,7 @@ import structlog
 from api.dependencies import Services
 from db.away import DATABASE_ERRORS
 from db.inbound import mark_processed, process_event
-from db.intake import Door, quick_texts, take_quickly
+from db.intake import Door, is_quick, take_quickly
 from domain.inbound import IncomingEvent
 from domain.signals import Signal
 from workflows.handles import EngineUnavailable
@@ -36,12 +36,11 @@ class Taken(StrEnum):
 
 async def take_in_quickly(services: Services, door: Door, event: IncomingEvent) -> Taken | None:
     """Stores, records and tells at once; None, with nothing stored, leaves the event to the thorough way."""
-    texts = quick_texts(event)
-    if texts is None:
+    if not is_quick(event):
         return None
     try:
         async with asyncio.timeout(QUICK_WITHIN.total_seconds()), services.database.quick(door.tenant_id) as connection:
-            taken = await take_quickly(connection, door, event, texts)
+            taken = await take_quickly(connection, door, event)
     except DATABASE_ERRORS as error:
         logger.warning("webhook.not_quick", channel_id=str(door.channel_id), error=type(error).__name__)
         return None
