@@ -37,10 +37,24 @@ from workflows.ports import (
 GENERATION = "generation"
 """Where a run's memo says how often its contact was retried."""
 
-STARTS_AT_ONCE = 20
+STARTS_AT_ONCE = 6
+"""Of one process, over all its launches. More are no faster, and a reply would have to find its way between them."""
+
 START_TAKES = timedelta(milliseconds=12)
+"""A generous guess at how much later each next start of a launch is made than the one before it."""
+
 LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
+
+
+def launch_lead(size: int, delay_seconds: float) -> timedelta:
+    """How long before the first of a batch is due its starts begin.
+
+    None may be due before it is started: such ones would come to the channel in a bunch. Without a delay all do anyway.
+    """
+    if delay_seconds == 0:
+        return timedelta(0)
+    return START_TAKES + size * max(timedelta(0), START_TAKES - timedelta(seconds=delay_seconds))
 
 
 class CampaignRecords(Campaigns):
@@ -50,6 +64,7 @@ class CampaignRecords(Campaigns):
         self._database = database
         self._client = client
         self._workflows = Workflows(client)
+        self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
     @activity.defn(name="campaigns.plan")
     async def plan(self, campaign: CampaignRef) -> CampaignPlan:
@@ -73,21 +88,17 @@ class CampaignRecords(Campaigns):
         async with self._database.tenant(campaign.tenant_id) as session:
             line = await running.next_to_launch(session, campaign.tenant_id, campaign.campaign_id, request.size + 1)
         batch = line[: request.size]
-        # The first is due when the last is started: were some late at once, they would come to the channel in a bunch.
-        first_at = max(request.first_at, datetime.now(UTC) + len(batch) * START_TAKES)
-        gate = asyncio.Semaphore(STARTS_AT_ONCE)
+        first_at = max(request.first_at, datetime.now(UTC) + launch_lead(len(batch), request.delay_seconds))
         async with asyncio.TaskGroup() as starts:
             for index, contact in enumerate(batch):
                 at = first_at + timedelta(seconds=index * request.delay_seconds)
-                starts.create_task(self._start(gate, campaign, plan, contact, at))
+                starts.create_task(self._start(campaign, plan, contact, at))
         async with self._database.tenant(campaign.tenant_id) as session:
             launched = [contact.contact_id for contact in batch]
             await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, launched)
         return LaunchResult(started=len(batch), exhausted=len(line) <= request.size, first_at=first_at)
 
-    async def _start(
-        self, gate: asyncio.Semaphore, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime
-    ) -> None:
+    async def _start(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> None:
         enrollment = EnrollmentRef(
             tenant_id=campaign.tenant_id, campaign_id=campaign.campaign_id, contact_id=contact.contact_id
         )
@@ -98,7 +109,7 @@ class CampaignRecords(Campaigns):
             reply_window_seconds=plan.reply_window_seconds,
             generation=contact.generation,
         )
-        async with gate:
+        async with self._starts:
             try:
                 await self._begin(start, at, WorkflowIDConflictPolicy.FAIL)
             except WorkflowAlreadyStartedError:
