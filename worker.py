@@ -43,6 +43,7 @@ from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
 from telemetry import configure_logging, configure_temporal_logging, get_logger
 from workflows.inbound_sweep import InboundSweep
+from workflows.patches import may_begin
 from workflows.ports import SweepRequest
 from workflows.registry import WORKFLOWS
 
@@ -131,6 +132,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         # A send handed out eagerly would pass by the queue's rate limit.
         disable_eager_activity_execution=True,
         graceful_shutdown_timeout=GRACE,
+        patch_activation_callback=may_begin,
     )
     sending = Worker(
         client,

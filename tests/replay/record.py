@@ -1,48 +1,81 @@
-"""Records the history of every story: `python -m tests.replay.record` (run it when a path is meant to be new)."""
+"""Records the history of stories: `python -m tests.replay.record [NAME ...]`, all of them without a name.
+
+Run it for a path that is new. A history that is recorded anew no longer speaks for the runs that are under way: see
+docs/changing-workflows.md before you replace one.
+"""
 
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from cli.stack.temporal import temporal_program
-from tests.replay.stories import STORIES, Story, World
+from tests.replay.baseline import write_baselines
+from tests.replay.stories import IMPATIENT, ORDINARY, SKIPPING, Story
+from tests.replay.world import World
+from tests.time_skipping import skipping_server
 
 HISTORIES = Path(__file__).parent / "histories"
 IDENTITY = "recorder"
 """Instead of the name of the machine that recorded them."""
 
-
-async def record(client: Client, story: Story) -> dict[str, Any]:
-    """Tells one story to its end and returns its workflow's id and history."""
-    world = World(client)
-    async with world.working():
-        handle = await asyncio.wait_for(story(world), 30)
-        await asyncio.wait_for(handle.result(), 30)
-    history = await handle.fetch_history()
-    return {"workflow_id": history.workflow_id, "history": history.to_json_dict()}
+SUGGEST_A_NEW_RUN_SOON = "limit.historyCount.suggestContinueAsNew=25"
 
 
-async def record_all() -> None:
-    """Every story on one server."""
+@asynccontextmanager
+async def ordinary_server(*settings: str) -> AsyncIterator[WorkflowEnvironment]:
+    """A development server with some dynamic configuration."""
     environment = await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_program(),
         dev_server_log_level="error",
+        dev_server_extra_args=[word for setting in settings for word in ("--dynamic-config-value", setting)],
         data_converter=pydantic_data_converter,
         identity=IDENTITY,
     )
     async with environment:
-        for story in STORIES:
-            recorded = await record(environment.client, story)
-            file = HISTORIES / f"{story.__name__}.json"
-            file.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n")
-            sys.stdout.write(f"{file.name}: {len(recorded['history']['events'])} events\n")
+        yield environment
+
+
+async def told(client: Client, story: Story) -> WorkflowHistory:
+    """Tells one story to its end and returns its history."""
+    world = World(client)
+    async with world.working():
+        handle = await asyncio.wait_for(story(world), 30)
+        await asyncio.wait_for(handle.result(), 30)
+    return await handle.fetch_history()
+
+
+def kept(history: WorkflowHistory) -> dict[str, Any]:
+    """A history as its file holds it."""
+    return {"workflow_id": history.workflow_id, "history": history.to_json_dict()}
+
+
+async def record(wanted: Iterable[str]) -> None:
+    """The stories of these names, each on a server that suits it."""
+    names = set(wanted)
+    for stories, server in (
+        (ORDINARY, ordinary_server()),
+        (IMPATIENT, ordinary_server(SUGGEST_A_NEW_RUN_SOON)),
+        (SKIPPING, skipping_server()),
+    ):
+        chosen = [story for story in stories if not names or story.__name__ in names]
+        if not chosen:
+            continue
+        async with server as environment:
+            for story in chosen:
+                history = await told(environment.client, story)
+                file = HISTORIES / f"{story.__name__}.json"
+                file.write_text(json.dumps(kept(history), indent=1, sort_keys=True) + "\n")
+                sys.stdout.write(f"{file.name}: {len(history.events)} events\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(record_all())
+    asyncio.run(record(sys.argv[1:]))
+    write_baselines()
