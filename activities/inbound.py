@@ -1,6 +1,6 @@
 """Inbound events that were stored but not processed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -10,19 +10,24 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
+from db.answers import forget_old
 from db.engine import Database
 from db.inbound import mark_processed, note_problem, process_event, waiting_events
 from db.tables import Tenant
 from workflows.handles import Workflows
 from workflows.ports import Count, Inbound, SweepRequest
 
+FORGETS_EVERY = timedelta(hours=1)
+FORGOTTEN_AT_ONCE = 10_000
+
 
 class InboundEvents(Inbound):
-    """Processes stored events as the webhook route does."""
+    """Processes stored events as the webhook route does; now and then it clears away answers whose time is over."""
 
     def __init__(self, database: Database, client: Client) -> None:
         self._database = database
         self._workflows = Workflows(client)
+        self._forgets_at = datetime.min.replace(tzinfo=UTC)
 
     @activity.defn(name="inbound.sweep")
     async def sweep(self, request: SweepRequest) -> Count:
@@ -31,10 +36,27 @@ class InboundEvents(Inbound):
         async with heartbeating():
             async with self._database.every_tenant() as session:
                 tenants = (await session.exec(select(Tenant.id))).all()
+            forgets = self._is_time_to_forget()
             for tenant_id in tenants:
+                if forgets:
+                    await self._forget_answers(tenant_id)
                 for event_id in await self._waiting(tenant_id, request):
                     processed += await self._process(tenant_id, event_id)
         return Count(count=processed)
+
+    def _is_time_to_forget(self) -> bool:
+        """Once an hour in each process: to look for them reads all that a tenant was answered in a day."""
+        now = datetime.now(UTC)
+        if now < self._forgets_at:
+            return False
+        self._forgets_at = now + FORGETS_EVERY
+        return True
+
+    async def _forget_answers(self, tenant_id: UUID) -> None:
+        forgotten = FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE:
+            async with self._database.tenant(tenant_id) as session:
+                forgotten = await forget_old(session, FORGOTTEN_AT_ONCE)
 
     async def _waiting(self, tenant_id: UUID, request: SweepRequest) -> list[UUID]:
         older_than = timedelta(seconds=request.older_than_seconds)

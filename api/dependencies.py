@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import Depends, Request, Security
@@ -55,6 +55,8 @@ class Caller:
     principal: Principal
     services: Services
     idempotency_key: str | None = None
+    after_a_crash: bool = False
+    """An earlier run of this very request died before its answer was kept; its effect may be there already."""
 
     @property
     def tenant_id(self) -> UUID:
@@ -120,12 +122,23 @@ def requires(scope: Scope) -> Callable[..., Awaitable[Caller]]:
         principal = await authenticate(request)
         if not principal.scopes & {scope, Scope.OWNER}:
             raise Forbidden(f"This key lacks the scope {scope.value}. Use a key that has it.")
-        return Caller(principal, services, getattr(request.state, "idempotency_key", None))
+        state = request.state
+        return Caller(
+            principal,
+            services,
+            getattr(state, "idempotency_key", None),
+            after_a_crash=getattr(state, "after_a_crash", False),
+        )
 
     return caller
 
 
-Reader = Annotated[Caller, Depends(requires(Scope.READ))]
-Writer = Annotated[Caller, Depends(requires(Scope.WRITE))]
-Sender = Annotated[Caller, Depends(requires(Scope.SEND))]
-Administrator = Annotated[Caller, Depends(requires(Scope.ADMIN))]
+def _with(scope: Scope) -> Any:
+    """The dependency, and its scope in the OpenAPI document."""
+    return Security(requires(scope), scopes=[scope.value])
+
+
+Reader = Annotated[Caller, _with(Scope.READ)]
+Writer = Annotated[Caller, _with(Scope.WRITE)]
+Sender = Annotated[Caller, _with(Scope.SEND)]
+Administrator = Annotated[Caller, _with(Scope.ADMIN)]

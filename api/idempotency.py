@@ -46,6 +46,7 @@ async def answer_once(request: Request, handle: Handler) -> Response:
     known = await claim.take(fingerprint)
     if known is not None:
         return known
+    request.state.after_a_crash = claim.after_a_crash
     return await claim.fulfil(request, handle)
 
 
@@ -56,12 +57,14 @@ class _Claim:
         self._services = services
         self._tenant_id = tenant_id
         self._key = key
+        self.after_a_crash = False
 
     async def take(self, fingerprint: str) -> Response | None:
         """None when the key is now ours, the stored answer when there is one. Raises Conflict or Unprocessable."""
         async with self._services.database.tenant(self._tenant_id) as session:
             known = await answers.claim(session, self._tenant_id, self._key, fingerprint)
-        if known is None:
+        if isinstance(known, answers.Taken):
+            self.after_a_crash = known.after_a_crash
             return None
         if known.request_hash != fingerprint:
             raise Unprocessable.of(KEY_HEADER, "This key was used for another request; use a new one.")

@@ -27,22 +27,33 @@ class StoredAnswer:
     body: dict[str, Any] | None
 
 
-async def claim(session: AsyncSession, tenant_id: UUID, key: str, request_hash: str) -> StoredAnswer | None:
-    """Takes the key for this request and returns None, or says what is known of it."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The key is this request's. `after_a_crash`: an earlier run of it may have had its effect, and told nobody."""
+
+    after_a_crash: bool = False
+
+
+async def claim(session: AsyncSession, tenant_id: UUID, key: str, request_hash: str) -> Taken | StoredAnswer:
+    """Takes the key for this request, or says what is known of it."""
     fresh = insert(IdempotentAnswer).values(
         tenant_id=tenant_id, key=key, request_hash=request_hash, created_at=func.now()
     )
-    dead = and_(col(IdempotentAnswer.status).is_(None), col(IdempotentAnswer.created_at) < func.now() - LEASE)
+    same = col(IdempotentAnswer.request_hash) == request_hash
+    # What died is taken up by its own repeat only: another request under its key might meet half of its effect.
+    dead = and_(same, col(IdempotentAnswer.status).is_(None), col(IdempotentAnswer.created_at) < func.now() - LEASE)
     expired = col(IdempotentAnswer.created_at) < func.now() - KEPT
+    # A sub-select sees the row as it was before this statement.
+    died = select(and_(same, col(IdempotentAnswer.status).is_(None))).where(col(IdempotentAnswer.key) == key)
     taken = await session.execute(
         fresh.on_conflict_do_update(
             index_elements=["tenant_id", "key"],
             set_={"request_hash": request_hash, "status": None, "body": None, "created_at": func.now()},
             where=or_(dead, expired),
-        ).returning(col(IdempotentAnswer.key))
+        ).returning(func.coalesce(died.correlate(None).scalar_subquery(), False))
     )
-    if taken.first() is not None:
-        return None
+    if (ours := taken.first()) is not None:
+        return Taken(after_a_crash=bool(ours[0]))
     known = (await session.exec(select(IdempotentAnswer).where(col(IdempotentAnswer.key) == key))).one_or_none()
     # None: the request that held the key failed and let it go in this very moment; the caller may try again at once.
     return (
@@ -67,3 +78,14 @@ async def let_go(session: AsyncSession, key: str) -> None:
     """Frees the key of a request that failed, so that it can be tried again."""
     open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
     await session.execute(delete(IdempotentAnswer).where(open_claim))
+
+
+async def forget_old(session: AsyncSession, limit: int) -> int:
+    """Deletes answers whose time is over, some at once; returns how many."""
+    old = select(IdempotentAnswer.key).where(col(IdempotentAnswer.created_at) < func.now() - KEPT).limit(limit)
+    gone = await session.execute(
+        delete(IdempotentAnswer)
+        .where(col(IdempotentAnswer.key).in_(old), col(IdempotentAnswer.created_at) < func.now() - KEPT)
+        .returning(col(IdempotentAnswer.key))
+    )
+    return len(gone.all())

@@ -84,20 +84,26 @@ class Workflows:
         except RPCError as error:
             raise _unavailable(error) from error
 
-    async def command(self, campaign_id: UUID, command: Command) -> CommandResult:
-        """Pause, resume, cancel or retry failed. Raises `CampaignRefused` or `EngineUnavailable`."""
-        return await self._update(campaign_id, command.value, None)
+    async def command(self, campaign_id: UUID, command: Command, request_id: UUID | None = None) -> CommandResult:
+        """Pause, resume, cancel or retry failed. Raises `CampaignRefused` or `EngineUnavailable`.
+
+        A repeat under the same `request_id` has no second effect and gets the first one's result.
+        """
+        return await self._update(campaign_id, command.value, None, request_id)
 
     async def change_pacing(self, campaign_id: UUID, change: ChangePacing) -> CommandResult:
         """New pacing for a running campaign. Raises `CampaignRefused` or `EngineUnavailable`."""
         return await self._update(campaign_id, "change_pacing", change)
 
-    async def _update(self, campaign_id: UUID, name: str, argument: ChangePacing | None) -> CommandResult:
+    async def _update(
+        self, campaign_id: UUID, name: str, argument: ChangePacing | None, request_id: UUID | None = None
+    ) -> CommandResult:
         handle = self.client.get_workflow_handle(ids.campaign_workflow_id(campaign_id))
         try:
             result: CommandResult = await handle.execute_update(
                 name,
                 *([argument] if argument is not None else []),
+                id=None if request_id is None else str(request_id),
                 result_type=CommandResult,
                 rpc_timeout=ANSWER_WITHIN,
             )

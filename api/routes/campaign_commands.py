@@ -26,6 +26,8 @@ from domain.template_reading import TemplateProblem
 from domain.templates import MissingVariable, render
 from domain.variables import variable_name
 
+STARTED = frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING})
+
 router = api_router("campaigns", "campaigns")
 
 
@@ -42,6 +44,8 @@ async def start(campaign_id: UUID, caller: Sender) -> CommandAnswer:
     async with caller.transaction() as session:
         campaign = await found(session, campaign_id)
         status = await leave_draft(session, campaign_id)
+        if status is None and caller.after_a_crash and campaign.status in STARTED:
+            return CommandAnswer(id=campaign_id, status=campaign.status)
         if status is None:
             raise _forbidden(campaign, "start", frozenset({CampaignStatus.DRAFT}))
         await refuse_unready(session, campaign)
@@ -74,6 +78,11 @@ async def cancel(campaign_id: UUID, caller: Sender) -> CancelAnswer:
             if stopped is None:
                 raise Conflict("The campaign has just been started; cancel it again.")
             return CancelAnswer(id=campaign_id, status=CampaignStatus.CANCELLED, stopped=stopped)
+        if caller.after_a_crash and campaign.status == CampaignStatus.CANCELLED and campaign.started_at is None:
+            contacts = await read_progress(session, campaign_id)  # a draft: all that it had were stopped
+            return CancelAnswer(
+                id=campaign_id, status=campaign.status, stopped=contacts.counts.total if contacts else 0
+            )
     result = await _command(caller, campaign_id, Command.CANCEL)
     return CancelAnswer(id=campaign_id, status=result.status, stopped=result.affected)
 
@@ -83,11 +92,12 @@ async def retry_failed(campaign_id: UUID, caller: Sender) -> RetryAnswer:
     """Put the contacts whose Message 1 failed in line again; a completed campaign is opened again for them."""
     async with caller.transaction() as session:
         campaign = await found(session, campaign_id)
-        _refuse_unless_allowed(campaign, Command.RETRY_FAILED)
+        if not caller.after_a_crash:
+            _refuse_unless_allowed(campaign, Command.RETRY_FAILED)
         progress = await read_progress(session, campaign_id)
     failed = progress.counts.failed if progress else 0
     if campaign.status != CampaignStatus.COMPLETED:
-        result = await caller.workflows.command(campaign_id, Command.RETRY_FAILED)
+        result = await caller.workflows.command(campaign_id, Command.RETRY_FAILED, caller.new_id())
         return RetryAnswer(id=campaign_id, status=result.status, retried=result.affected)
     if failed == 0:
         raise Conflict("No contact of this campaign failed; there is nothing to retry.")
@@ -127,8 +137,10 @@ def _rendered(campaign: Campaign, body: TestSend) -> str:
 
 async def _command(caller: Caller, campaign_id: UUID, command: Command) -> CommandResult:
     async with caller.transaction() as session:
-        _refuse_unless_allowed(await found(session, campaign_id), command)
-    return await caller.workflows.command(campaign_id, command)
+        campaign = await found(session, campaign_id)
+    if not caller.after_a_crash:  # else the workflow knows whether it was this request that brought the state about
+        _refuse_unless_allowed(campaign, command)
+    return await caller.workflows.command(campaign_id, command, caller.new_id())
 
 
 def _refuse_unless_allowed(campaign: Campaign, command: Command) -> None:

@@ -20,6 +20,7 @@ from api.shapes import Shape
 from db.ledger.resolve import NotUnknown, mark_sent, order_resend
 from db.reading.deliveries import DeliveryView, action_log_of, find_delivery, list_deliveries
 from db.tables.columns import utc_now
+from domain.statuses import DeliveryStatus
 
 LOG_LINES_SHOWN = 200
 
@@ -125,7 +126,9 @@ async def resolve(delivery_id: UUID, body: Resolution, caller: Sender) -> Delive
     """Settle a delivery of unknown outcome by hand. Any other state refuses (409)."""
     settle = order_resend if body.action == Action.RESEND else mark_sent
     async with caller.transaction() as session:
-        await _found(session, delivery_id)
+        view = await _found(session, delivery_id)
+        if caller.after_a_crash and view.delivery.status != DeliveryStatus.UNKNOWN:
+            return await _detail(session, delivery_id)
         try:
             signals = await settle(session, caller.tenant_id, delivery_id, utc_now())
         except NotUnknown as error:

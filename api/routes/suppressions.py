@@ -100,6 +100,8 @@ async def remove(suppression_id: UUID, caller: Writer) -> None:
     """Let a phone be written to again. What its suppression had ended stays ended."""
     async with caller.transaction() as session:
         row = await find_suppression(session, suppression_id=suppression_id)
+        if row is None and caller.after_a_crash:
+            return
         if row is None:
             raise NotFound("suppression")
         await unsuppress(session, caller.tenant_id, [row.phone])

@@ -27,6 +27,7 @@ class RecordingWorkflows(Workflows):
     away: bool = False
     refuses: str | None = None
     affected: int = 0
+    updates: dict[UUID, CommandResult] = field(default_factory=dict)
 
     def _note(self, method: str, argument: Any) -> None:
         if self.away:
@@ -43,10 +44,15 @@ class RecordingWorkflows(Workflows):
         """Remembers the start."""
         self._note("start_campaign", campaign)
 
-    async def command(self, campaign_id: UUID, command: Command) -> CommandResult:
-        """Remembers the command."""
+    async def command(self, campaign_id: UUID, command: Command, request_id: UUID | None = None) -> CommandResult:
+        """Remembers the command; a repeat under its id gets the first result, as Temporal has it."""
+        if request_id is not None and request_id in self.updates:
+            return self.updates[request_id]
         self._note("command", (campaign_id, command))
-        return CommandResult(status=STATUS_AFTER[command], affected=self.affected)
+        result = CommandResult(status=STATUS_AFTER[command], affected=self.affected)
+        if request_id is not None:
+            self.updates[request_id] = result
+        return result
 
     async def change_pacing(self, campaign_id: UUID, change: ChangePacing) -> CommandResult:
         """Remembers the change."""

@@ -125,9 +125,34 @@ async def test_an_operation_needs_exactly_one_scope(company: Company, app: FastA
             ids = dict.fromkeys(_names(operation[1]), str(uuid4()))
             if not _lacks_scope(await call(http, operation, ids)):
                 allowed.append(scope)
-    assert Scope.OWNER in allowed
-    assert len(allowed) == 2, allowed
+    assert set(allowed) == {declared_scope(operation), Scope.OWNER}
     assert (Scope.READ in allowed) == (operation[0] == "get" and Scope.ADMIN not in allowed)
+
+
+def declared_scope(operation: Operation) -> Scope:
+    """The one scope that the document asks of a key."""
+    [requirement] = operation[2]["security"]
+    [scope] = requirement["ApiKey"]
+    return Scope(scope)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=name)
+async def test_a_revoked_key_opens_nothing(company: Company, app: FastAPI, operation: Operation) -> None:
+    made = (await company.http.post("/api/api-keys", json={"name": "leaver", "scopes": ["owner"]})).json()
+    assert (await company.http.delete(f"/api/api-keys/{made['id']}")).status_code == 200
+    async with client(app, made["key"]) as http:
+        answer = await call(http, operation, await things_of(company))
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+def test_only_these_operations_need_no_key() -> None:
+    open_to_all = {f"{method} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert open_to_all - {name(operation) for operation in OPERATIONS} == {
+        "post /webhooks/{platform}/{channel_id}",  # the channel's secret is its key
+        "get /healthz",
+        "get /readyz",
+        "get /metrics",
+    }
 
 
 def _lacks_scope(answer: httpx.Response) -> bool:
