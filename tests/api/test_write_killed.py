@@ -1,4 +1,4 @@
-"""A process killed between the effect of a write and the keeping of its answer: the next one answers for that effect."""
+"""A process killed between the effect of a write and the keeping of its answer: its repeat has no second effect."""
 
 import subprocess
 import sys
