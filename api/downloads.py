@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi.responses import StreamingResponse
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What spreadsheets take for the beginning of a formula, in the wide forms of East Asian keyboards too."""
 
 CSV_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A CSV file in UTF-8.", "content": {"text/csv": {"schema": {"type": "string"}}}},

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from domain.text import is_storable
+
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
 """Times outside are slips of the pen; PostgreSQL and time zone arithmetic have edges further out."""
 
@@ -18,6 +20,8 @@ class Shape(BaseModel):
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not hold a NUL character; remove it")
+    if not is_storable(text):
+        raise ValueError("must not hold half a character (a lone surrogate); remove it")
     return text
 
 
@@ -38,7 +42,7 @@ def _with_offset(value: datetime) -> datetime:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-"""Any text that PostgreSQL can keep (it keeps no NUL; lone surrogates are refused by pydantic)."""
+"""Any text that PostgreSQL can keep: no NUL, no lone surrogate."""
 
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 """What a person calls a thing: at least one visible character."""
