@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import uvicorn
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.app import create_app
 from db import answers
@@ -20,7 +21,7 @@ from db.secrets import SecretBox
 from tests.api.doubles import RecordingWorkflows
 
 
-async def _die(*_arguments: Any) -> None:
+async def _die(session: AsyncSession, key: str, status: int, body: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

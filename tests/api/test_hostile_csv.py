@@ -70,7 +70,7 @@ async def test_a_form_with_odd_fields_is_refused_and_changes_nothing(company: Co
 ])  # fmt: skip
 async def test_a_form_that_cannot_be_taken_apart_is_refused(company: Company, content_type: str) -> None:
     path = f"/api/campaigns/{(await company.campaign())['id']}/contacts"
-    headers = {"content-type": content_type.encode("latin-1")}
+    headers = {b"content-type": content_type.encode("latin-1")}
     with nothing_breaks():
         assert refused(await company.http.post(path, content=b"--x\r\n\r\nphone\r\n--x--", headers=headers))
 

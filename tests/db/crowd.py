@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -126,15 +127,15 @@ class Crowd:
         else:
             self.ends["done"] += 1
 
-    def _own(self, member: Member, names: list[str | None]) -> None:
+    def _own(self, member: Member, names: Iterable[str | None]) -> None:
         if strangers := [str(name) for name in names if name != member.name]:
             self.foreign.append((member.name, strangers))
 
     async def _read(self, member: Member) -> None:
         async with self._database.tenant(member.tenant_id) as session:
-            self._own(member, list(await session.exec(select(Contact.name))))
+            self._own(member, (await session.exec(select(Contact.name))).all())
             await asyncio.sleep(0)
-            self._own(member, list(await session.exec(select(Channel.name))))
+            self._own(member, (await session.exec(select(Channel.name))).all())
 
     async def _write(self, member: Member) -> None:
         async with self._database.tenant(member.tenant_id) as session:
@@ -143,20 +144,20 @@ class Crowd:
 
     async def _by_key(self, member: Member) -> None:
         async with self._database.by_api_key(hash_key(member.key)) as session:
-            self._own(member, list(await session.exec(select(ApiKey.name))))
+            self._own(member, (await session.exec(select(ApiKey.name))).all())
 
     async def _by_channel(self, member: Member) -> None:
         async with self._database.by_channel(member.channel_id) as session:
-            self._own(member, list(await session.exec(select(Channel.name))))
+            self._own(member, (await session.exec(select(Channel.name))).all())
             await self._database.bind(session, member.tenant_id)
-            self._own(member, list(await session.exec(select(Contact.name))))
+            self._own(member, (await session.exec(select(Contact.name))).all())
 
     async def _fail(self, member: Member) -> None:
         async with self._database.tenant(member.tenant_id) as session:
-            self._own(member, list(await session.exec(select(Contact.name))))
+            self._own(member, (await session.exec(select(Contact.name))).all())
             raise ZeroDivisionError
 
     async def _wait(self, member: Member) -> None:
         async with self._database.tenant(member.tenant_id) as session:
             await session.execute(text("SELECT pg_sleep(0.01)"))
-            self._own(member, list(await session.exec(select(Contact.name))))
+            self._own(member, (await session.exec(select(Contact.name))).all())
