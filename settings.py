@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 
+    worker_metrics_port: Port | None = None
+    """Where the worker answers `/metrics`, `/healthz` and `/readyz`; None: nowhere (`relance up` picks one)."""
+    metrics_host: str = "127.0.0.1"
+    """Address that the worker's port is opened on."""
+    sentry_dsn: SecretStr | None = None
+    sentry_environment: str = "production"
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = 0
+    """How long an API that was told to stop goes on serving, not ready any more, so that a load balancer notices."""
+
     @property
     def claim_lease(self) -> timedelta:
         """How long a claimed delivery belongs to its claimer: a little more than its call may last."""

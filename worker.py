@@ -35,13 +35,19 @@ from activities.enrollments import EnrollmentRecords
 from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from activities.ledger import Ledger
+from activities.meter import Meter
 from connectors.registry import ConnectorUrls, build_connectors
+from db.away import DATABASE_ERRORS
 from db.engine import Database
 from db.installation import hold_once_there
 from db.secrets import SecretBox
 from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
-from telemetry import configure_logging, configure_temporal_logging, get_logger
+from telemetry import configure_logging, get_logger
+from telemetry.page import new_registry, page
+from telemetry.port import listen, served
+from telemetry.reports import ReportingInterceptor, configure_reports
+from telemetry.temporal import SdkMetrics, configure_temporal
 from workflows.inbound_sweep import InboundSweep
 from workflows.patches import may_begin
 from workflows.ports import SweepRequest
@@ -49,6 +55,8 @@ from workflows.registry import WORKFLOWS
 
 GRACE = timedelta(seconds=15)
 """How long a stopping worker lets running activities end: longer than a send may take."""
+
+LOOK_WITHIN = timedelta(seconds=2)
 
 STICKY_SECONDS = timedelta(seconds=1)
 """After a worker died its tasks wait this long for it before another takes them."""
@@ -100,7 +108,9 @@ class Implementations:
         return [self.deliveries.send]
 
 
-def implementations(client: Client, database: Database, http: httpx.AsyncClient, settings: Settings) -> Implementations:
+def implementations(
+    client: Client, database: Database, http: httpx.AsyncClient, settings: Settings, meter: Meter | None = None
+) -> Implementations:
     """Builds the activities with what they need."""
     urls = ConnectorUrls(wassenger=settings.wassenger_url)
     times = SendTimes(lease=settings.claim_lease, grace=timedelta(seconds=settings.settle_grace_seconds))
@@ -110,9 +120,10 @@ def implementations(client: Client, database: Database, http: httpx.AsyncClient,
             build_connectors(http, urls, settings.send_timeout_seconds),
             SecretBox(fernet_keys(settings)),
             times,
+            meter,
         ),
         enrollments=EnrollmentRecords(database),
-        campaigns=CampaignRecords(database, client),
+        campaigns=CampaignRecords(database, client, meter),
         holds=HeldDeliveries(database, client),
         inbound=InboundEvents(database, client),
     )
@@ -186,8 +197,10 @@ async def schedule_sweep(client: Client, every: timedelta, older_than: timedelta
 
 
 @asynccontextmanager
-async def running_workers(client: Client, database: Database, settings: Settings) -> AsyncIterator[None]:
-    """Workers that run while the block does; leaving it lets running activities end."""
+async def running_workers(
+    client: Client, database: Database, settings: Settings, meter: Meter | None = None
+) -> AsyncIterator[None]:
+    """Workers that run while the block does; leaving it stops both at once and lets running activities end."""
     async with AsyncExitStack() as stack:
         limits = httpx.Limits(max_connections=settings.send_slots, max_keepalive_connections=settings.send_slots)
         http = await stack.enter_async_context(httpx.AsyncClient(limits=limits))
@@ -197,9 +210,13 @@ async def running_workers(client: Client, database: Database, settings: Settings
             timedelta(seconds=settings.sweep_interval_seconds),
             timedelta(seconds=settings.unprocessed_after_seconds),
         )
-        for worker in build_workers(client, implementations(client, database, http, settings), Tuning.of(settings)):
+        work = implementations(client, database, http, settings, meter)
+        workers = build_workers(client, work, Tuning.of(settings))
+        for worker in workers:
             await stack.enter_async_context(worker)
         yield
+        # One after the other, the second would go on taking work while the first ends its own.
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
 async def hold_restored_sends(database: Database) -> None:
@@ -209,21 +226,58 @@ async def hold_restored_sends(database: Database) -> None:
         log.warning("sends are held until `relance sends confirm`; `relance sends status` says why")
 
 
-async def run(settings: Settings) -> None:
+@asynccontextmanager
+async def observed(
+    client: Client, database: Database, settings: Settings, sdk: SdkMetrics, stop: asyncio.Event
+) -> AsyncIterator[Meter]:
+    """What the worker counts, shown on a port of its own where one is set. Raises SettingsError if it is taken."""
+    registry = new_registry("worker")
+    meter, port = Meter(registry), settings.worker_metrics_port
+    if port is None:
+        yield meter
+        return
+    try:
+        listener = listen(settings.metrics_host, port)
+    except OSError as error:
+        place = f"{settings.metrics_host}:{port} ({error.strerror})"
+        raise SettingsError(f"RELANCE_WORKER_METRICS_PORT: the worker cannot listen on {place}") from error
+
+    async def missing() -> list[str]:
+        away = ["this process is stopping"] if stop.is_set() else []
+        looks = {"database": database.ping(), "temporal": client.service_client.check_health(timeout=LOOK_WITHIN)}
+        for name, look in looks.items():
+            try:
+                async with asyncio.timeout(LOOK_WITHIN.total_seconds()):
+                    await look
+            except (RPCError, *DATABASE_ERRORS):
+                away.append(name)
+        return away
+
+    async with served(listener, lambda: page(registry, sdk), missing):
+        yield meter
+
+
+async def run(settings: Settings, sdk: SdkMetrics) -> None:
     """Runs until SIGTERM or Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await Client.connect(**temporal_connect_config(settings), data_converter=pydantic_data_converter)
+    reporting = [ReportingInterceptor()] if settings.sentry_dsn else []
+    client = await Client.connect(
+        **temporal_connect_config(settings), data_converter=pydantic_data_converter, interceptors=reporting
+    )
     database = Database.connect(required_database_url(settings), pool_size=settings.database_pool_size)
     try:
-        if not await _before(stop, hold_restored_sends(database)):
-            return
-        async with running_workers(client, database, settings):
-            get_logger("worker").info("worker ready", queues=[ids.TASK_QUEUE, ids.SEND_TASK_QUEUE])
-            await stop.wait()
+        async with observed(client, database, settings, sdk, stop) as meter:
+            if not await _before(stop, hold_restored_sends(database)):
+                return
+            async with running_workers(client, database, settings, meter):
+                get_logger("worker").info("worker ready", queues=[ids.TASK_QUEUE, ids.SEND_TASK_QUEUE])
+                await stop.wait()
+                get_logger("worker").info("worker stopping", within_seconds=GRACE.total_seconds())
     finally:
         await database.close()
+    get_logger("worker").info("worker stopped")
 
 
 async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
@@ -243,8 +297,10 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("worker", level=settings.log_level, log_format=settings.log_format)
-        configure_temporal_logging(settings.log_format)
-        uvloop.run(run(settings))
+        if settings.sentry_dsn is not None:
+            configure_reports(settings.sentry_dsn.get_secret_value(), "worker", settings.sentry_environment)
+        sdk = configure_temporal(settings.log_format, metrics=settings.worker_metrics_port is not None)
+        uvloop.run(run(settings, sdk))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

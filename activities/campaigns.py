@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.heartbeats import heartbeating, rest
+from activities.meter import Meter
 from db import running
 from db.engine import Database
 from domain import ids
@@ -60,8 +61,9 @@ def launch_lead(size: int, delay_seconds: float) -> timedelta:
 class CampaignRecords(Campaigns):
     """Keeps campaigns in the database and starts enrollments through Temporal's client."""
 
-    def __init__(self, database: Database, client: Client) -> None:
+    def __init__(self, database: Database, client: Client, meter: Meter | None = None) -> None:
         self._database = database
+        self._meter = meter or Meter()
         self._client = client
         self._workflows = Workflows(client)
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -113,6 +115,7 @@ class CampaignRecords(Campaigns):
             try:
                 await self._begin(start, at, WorkflowIDConflictPolicy.FAIL)
             except WorkflowAlreadyStartedError:
+                self._meter.prevented("repeated_start")
                 if await self._is_older(start):
                     await self._begin(start, at, WorkflowIDConflictPolicy.TERMINATE_EXISTING)
 

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeats import heartbeating
 from activities.ledger import Ledger
+from activities.meter import Meter
 from activities.spacing import Spacing
 from connectors.base import PlatformConnector
 from connectors.errors import (
@@ -73,23 +74,32 @@ class ChannelDeliveries(Deliveries):
     """Sends over the platforms' connectors; the ledger decides whether it may."""
 
     def __init__(
-        self, ledger: Ledger, connectors: Mapping[str, PlatformConnector], secrets: SecretBox, times: SendTimes
+        self,
+        ledger: Ledger,
+        connectors: Mapping[str, PlatformConnector],
+        secrets: SecretBox,
+        times: SendTimes,
+        meter: Meter | None = None,
     ) -> None:
         self._ledger = ledger
         self._connectors = connectors
         self._secrets = secrets
         self._times = times
         self._spacing = Spacing()
+        self._meter = meter or Meter()
 
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
         """Sends once under the request's idempotency key; repeating it returns the same receipt."""
         async with heartbeating():
             step = await self._ledger.claim(request, self._times.lease, self._times.grace)
+            found_settled = self._meter.found_settled(step)
             if isinstance(step, Unsettled):
                 step = await self._settle(step, request)
             if isinstance(step, Granted):
                 step = await self._call(step, request)
+            if not found_settled:
+                self._meter.count(step, request)
             return self._final(step)
 
     def _final(self, step: Receipt | InFlight) -> Receipt:
@@ -171,6 +181,7 @@ class ChannelDeliveries(Deliveries):
         if found is not None and found.raw_status == "failed":
             return await self._ledger.failed(attempt, request, "the platform took it and could not deliver it")
         if found is not None:
+            self._meter.prevented("look_up")
             return await self._ledger.sent(
                 attempt, request, found.provider_message_id, found.wa_id, at=found.accepted_at
             )

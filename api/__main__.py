@@ -8,7 +8,9 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.dependencies import unreported
 from api.engine_client import lazy_client
+from api.meter import Meter
 from api.serving import Server
 from db.engine import Database
 from db.secrets import SecretBox
@@ -21,6 +23,9 @@ from settings import (
     temporal_connect_config,
 )
 from telemetry import configure_logging, get_logger
+from telemetry.page import new_registry
+from telemetry.reports import configure_reports, report
+from telemetry.temporal import configure_temporal
 from workflows.handles import Workflows
 
 STOP_WITHIN_SECONDS = 10
@@ -31,6 +36,7 @@ async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then lets the requests in hand end."""
     database = Database.connect(required_database_url(settings), pool_size=settings.database_pool_size)
     try:
+        sdk = configure_temporal(settings.log_format, metrics=True)
         workflows = Workflows(await lazy_client(temporal_connect_config(settings)))
         app = create_app(
             database,
@@ -38,8 +44,11 @@ async def serve(settings: Settings) -> None:
             SecretBox(fernet_keys(settings)),
             public_url=settings.public_url,
             default_region=settings.default_region,
+            meter=Meter(new_registry("api")),
+            report=report if settings.sentry_dsn else unreported,
+            sdk_metrics=sdk,
         )
-        await Server(_config(app, settings)).serve()
+        await Server(_config(app, settings), settings.drain_seconds).serve()
     finally:
         await database.close()
 
@@ -61,6 +70,8 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging("api", level=settings.log_level, log_format=settings.log_format)
+        if settings.sentry_dsn is not None:
+            configure_reports(settings.sentry_dsn.get_secret_value(), "api", settings.sentry_environment)
         if problem := _port_problem(settings.api_host, settings.api_port):
             sys.stderr.write(f"{problem}\n")
             return 1

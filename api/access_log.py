@@ -1,9 +1,11 @@
-"""One log line per request: what was asked, how it was answered and how long that took; no addresses, no bodies."""
+"""One log line and one count per request: what was asked, how it was answered, how long that took; no addresses."""
 
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.meter import Meter
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -14,8 +16,9 @@ QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 class AccessLog:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
         self._app = app
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,12 +36,17 @@ class AccessLog:
         try:
             await self._app(scope, receive, noting)
         finally:
-            _log(scope, status, time.perf_counter() - began)
+            route, seconds = template_of(scope), time.perf_counter() - began
+            self._meter.request(scope["method"], route, status, seconds)
+            _log(scope, route, status, seconds)
 
 
-def _log(scope: Scope, status: int, seconds: float) -> None:
-    # The template and not the address: ids are in it by name, and a webhook's query holds a secret.
-    route = getattr(scope.get("route"), "path", None) or "unknown"
+def template_of(scope: Scope) -> str:
+    """The template and not the address: ids are in it by name, and a webhook's query holds a secret."""
+    return getattr(scope.get("route"), "path", None) or "unknown"
+
+
+def _log(scope: Scope, route: str, status: int, seconds: float) -> None:
     if route in QUIET and status < 400:
         return
     ids = {name: str(value) for name, value in scope.get("path_params", {}).items()}

@@ -7,9 +7,11 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from api.access_log import AccessLog
-from api.dependencies import Services
+from api.dependencies import Page, Report, Services, nothing, unreported
+from api.gauges import Gauges
 from api.handlers import install_handlers
 from api.limits import MEGABYTE, BodyLimit
+from api.meter import Meter
 from api.openapi import describe
 from api.routers import ROUTERS
 from api.routes.campaigns import OVER, shown
@@ -42,6 +44,9 @@ def create_app(
     *,
     public_url: str,
     default_region: str | None = None,
+    meter: Meter | None = None,
+    report: Report = unreported,
+    sdk_metrics: Page = nothing,
 ) -> FastAPI:
     """The API over what it is handed; whoever made the parts closes them after the application has stopped.
 
@@ -56,12 +61,24 @@ def create_app(
         redoc_url=None,
     )
     progress = ProgressHub(_reader(database))
-    app.state.services = Services(database, workflows, secrets, progress, public_url, default_region)
+    meter = meter or Meter()
+    app.state.services = Services(
+        database,
+        workflows,
+        secrets,
+        progress,
+        public_url,
+        default_region,
+        meter=meter,
+        report=report,
+        sdk_metrics=sdk_metrics,
+    )
+    app.state.gauges = Gauges(database, workflows)
     install_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(BodyLimit, limit_for=body_limit)
-    app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, meter=meter)
     return app
 
 

@@ -1,7 +1,7 @@
 """What handlers are given: who calls, what that key may do, and a transaction bound to the caller's tenant."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.meter import Meter
 from api.problems import Forbidden, Unauthenticated
 from api.streams import ProgressHub
 from api.webhooks.doors import Doors
@@ -22,6 +23,23 @@ from workflows.handles import Workflows
 
 IMPORTS_AT_ONCE = 2
 """Each holds a database connection for as long as it reads: the others are for everybody else."""
+
+
+Report = Callable[[BaseException, dict[str, str]], None]
+"""Tells somebody of an error that is a bug, with what it can be found by."""
+
+
+def unreported(_error: BaseException, _tags: Mapping[str, str]) -> None:
+    """Nobody is told; the log has it."""
+
+
+Page = Callable[[], Awaitable[bytes]]
+"""A text in Prometheus' format that somebody else writes."""
+
+
+async def nothing() -> bytes:
+    """No such text."""
+    return b""
 
 
 class Scope(StrEnum):
@@ -45,7 +63,12 @@ class Services:
     public_url: str
     default_region: str | None = None
     doors: Doors = field(default_factory=Doors)
+    meter: Meter = field(default_factory=Meter)
+    report: Report = unreported
+    sdk_metrics: Page = nothing
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the process was told to stop: it is not ready for anything new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from api.access_log import template_of
+from api.dependencies import services_of
 from api.problems import Conflict, FieldError, Problem, Unavailable, Unprocessable, problem_response
 from db.away import DATABASE_ERRORS, is_away
 from workflows.handles import CampaignRefused, EngineUnavailable
@@ -101,7 +103,8 @@ async def _database(request: Request, error: Exception) -> Response:
     return Unavailable("The database does not answer. Nothing was changed; try again.").response()
 
 
-async def _bug(_request: Request, error: Exception) -> Response:
+async def _bug(request: Request, error: Exception) -> Response:
     logger.error("api.bug", exc_info=error)
+    services_of(request).report(error, {"route": template_of(request.scope), "method": request.method})
     detail = "Something went wrong on our side. The log has the details; please report it."
     return problem_response(500, "Internal Server Error", detail)

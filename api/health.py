@@ -1,28 +1,28 @@
 """Whether the process is alive, and whether all that it needs to do its work is there."""
 
 import asyncio
-from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Iterator
+from datetime import timedelta
 from typing import Literal
 
 from fastapi import APIRouter, Request
+from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import PlainTextResponse, Response
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.dependencies import Services, ServicesDep
+from api.gauges import Gauges, registry_of
+from api.pollers import is_polled
 from api.problems import problem_response
 from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE
 
 CHECK_WITHIN = timedelta(seconds=2)
-POLLER_SEEN_WITHIN = timedelta(seconds=75)
-"""A poll lasts up to a minute; a worker that was not heard of for longer is gone, though Temporal still lists it."""
-
 router = APIRouter(tags=["health"])
 
 
@@ -57,6 +57,8 @@ async def healthz() -> Alive:
 async def readyz(services: ServicesDep) -> Ready | Response:
     """Whether database, Temporal and a worker on every queue are there; 503 names each that is missing in `checks`."""
     checks = await all_checks(services)
+    if services.draining.is_set():
+        checks.insert(0, Check(name="process", ok=False, detail="is stopping and takes nothing new."))
     missing = [check for check in checks if not check.ok]
     if not missing:
         return Ready(checks=checks)
@@ -67,17 +69,20 @@ async def readyz(services: ServicesDep) -> Ready | Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request, services: ServicesDep) -> PlainTextResponse:
-    """The same checks as gauges, in Prometheus' text format."""
-    lines = [
-        "# HELP relance_build_info The version that runs; always 1.",
-        "# TYPE relance_build_info gauge",
-        f'relance_build_info{{version="{request.app.version}"}} 1',
-        "# HELP relance_ready Whether a thing that Relance needs is there.",
-        "# TYPE relance_ready gauge",
-    ]
-    lines += [f'relance_ready{{check="{check.name}"}} {int(check.ok)}' for check in await all_checks(services)]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+async def metrics(request: Request, services: ServicesDep) -> Response:
+    """All that this process counts, the same checks as gauges, and what waits, in Prometheus' text format."""
+    gauges: Gauges = request.app.state.gauges
+    checks, waiting = await asyncio.gather(all_checks(services), gauges.registry())
+    parts = (services.meter.registry, registry_of(_as_gauges(checks)), waiting)
+    text = b"".join(generate_latest(part) for part in parts) + await services.sdk_metrics()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _as_gauges(checks: list[Check]) -> Iterator[Metric]:
+    ready = GaugeMetricFamily("relance_ready", "Whether a thing that Relance needs is there.", labels=["check"])
+    for check in checks:
+        ready.add_metric([check.name], int(check.ok))
+    yield ready
 
 
 async def all_checks(services: Services) -> list[Check]:
@@ -114,24 +119,10 @@ async def _reach(client: Client) -> None:
 
 
 async def _worker(client: Client, queue: str, *, with_workflows: bool) -> None:
-    """Raises `_Missing` unless somebody polls the queue for activities and, where it has any, for workflows."""
+    """Raises `_Missing` unless a living worker polls the queue for activities and, where it has any, for workflows."""
     kinds = {TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities"}
     if with_workflows:
         kinds[TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW] = "workflows"
     for kind, work in kinds.items():
-        if not is_polled(await _pollers(client, queue, kind)):
+        if not await is_polled(client, queue, kind, CHECK_WITHIN):
             raise _Missing(f"nobody polls this queue for {work}; start a worker.")
-
-
-async def _pollers(client: Client, queue: str, kind: "TaskQueueType.ValueType") -> list[PollerInfo]:
-    answer = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind),
-        timeout=CHECK_WITHIN,
-    )
-    return list(answer.pollers)
-
-
-def is_polled(pollers: list[PollerInfo]) -> bool:
-    """Whether one of them was heard of lately enough to be alive."""
-    oldest = datetime.now(UTC) - POLLER_SEEN_WITHIN
-    return any(poller.last_access_time.ToDatetime(UTC) > oldest for poller in pollers)

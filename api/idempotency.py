@@ -73,6 +73,7 @@ class _Claim:
                 "The request with this Idempotency-Key is still being worked on; repeat it in a moment.",
                 headers={"Retry-After": "1"},
             )
+        self._services.meter.prevented("repeated_request")
         return self._replay(known.status, known.body or {})
 
     def _replay(self, status: int, body: dict[str, Any]) -> Response:

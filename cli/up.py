@@ -21,6 +21,7 @@ LABELS = {
     "temporal_ui": "Temporal Web UI",
     "temporal": "Temporal address",
     "simulator": "Platform simulator",
+    "worker": "Worker's metrics",
 }
 
 

@@ -22,6 +22,8 @@ class DeliveryRequest(BaseModel):
     campaign_id: UUID | None = None
     scheduled_at: datetime | None = None
     interaction_id: UUID | None = None
+    replied_at: datetime | None = None
+    """When the reply that this answers was received; only measured with."""
 
 
 class ReceiptOutcome(StrEnum):

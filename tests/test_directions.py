@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parents[1]
 NOT_ROOMS = {"tests"}
 FILES = {
     "settings.py": set[str](),
-    "telemetry.py": set[str](),
     "worker.py": {"activities", "connectors", "db", "domain", "settings", "telemetry", "workflows"},
 }
 

@@ -102,6 +102,7 @@ class Enrollment:
             campaign_id=start.campaign_id,
             scheduled_at=workflow.now(),
             interaction_id=self._reply.interaction_id if self._reply is not None else None,
+            replied_at=self._reply.received_at if self._reply is not None else None,
         )
 
     async def _send(self, request: DeliveryRequest, what: str) -> Receipt:

@@ -85,7 +85,9 @@ async def _take_in(caller: Caller, campaign_id: UUID, rows: Rows) -> ImportResul
         await staging.make_contacts(caller.tenant_id)
         campaign = await found(session, campaign_id, lock=True)
         _refuse_closed(campaign)
-        return await staging.enroll(campaign, import_id)
+        result = await staging.enroll(campaign, import_id)
+    caller.services.meter.imported(result.added, result.duplicates, result.invalid)
+    return result
 
 
 def _answer(campaign_id: UUID, result: ImportResult) -> ImportAnswer:

@@ -90,6 +90,7 @@ async def receive(platform: str, channel_id: UUID, request: Request, services: S
     taken = await _quickly(platform, channel_id, request, raw, services)
     if taken is None:
         taken = await _thoroughly(platform, channel_id, request, raw, services)
+    services.meter.webhook(platform, taken.value)
     return Receipt(status=taken)
 
 
@@ -126,11 +127,13 @@ def _verified(request: Request, raw: bytes, channel: Channel, services: Services
     if not _is_genuine(door, request, raw):
         # Nothing of the call is logged but where it went: its secret is wrong, but may be nearly right.
         logger.warning("webhook.forged", channel_id=str(channel.id))
+        services.meter.webhook(channel.platform, "forged")
         raise Forged
     services.doors.remember(door)
     try:
         return incoming_event(channel.id, INBOUND[channel.platform].parse(raw), raw)
     except MalformedPayload as error:
+        services.meter.webhook(channel.platform, "malformed")
         raise Malformed(error.message) from error
 
 

@@ -18,6 +18,8 @@ class Addresses:
     temporal: str = ""
     temporal_ui: str = ""
     simulator: str = ""
+    worker: str = ""
+    """Where the worker shows its metrics and whether it works."""
     database: str = ""
     """SQLAlchemy URL of the embedded database. An operator's own is never written down: it holds a password."""
 
@@ -26,7 +28,9 @@ class Addresses:
         return {name: address for name, address in asdict(self).items() if address}
 
 
-def child_environment(settings: Settings, data_dir: Path, addresses: Addresses) -> dict[str, str]:
+def child_environment(
+    settings: Settings, data_dir: Path, addresses: Addresses, worker_port: int | None = None
+) -> dict[str, str]:
     """The environment of our own programs: the settings that were given, and the parts that this stack supplies.
 
     Variables of an outside Temporal are passed on only where that Temporal is used.
@@ -40,6 +44,8 @@ def child_environment(settings: Settings, data_dir: Path, addresses: Addresses) 
     # Temporal's sandbox loads workflow modules anew for each instance; without compiled files it compiles them anew.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
     supplied["PYTHONPYCACHEPREFIX"] = str(data_dir / "pycache")
+    if worker_port is not None:
+        supplied["RELANCE_WORKER_METRICS_PORT"] = str(worker_port)
     if addresses.database:
         supplied["RELANCE_DATABASE_URL"] = addresses.database
     if addresses.simulator:

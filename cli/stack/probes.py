@@ -26,6 +26,15 @@ def ensure_free(host: str, port: int, variable: str, what: str) -> None:
             ) from error
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether somebody could listen there now."""
+    try:
+        ensure_free(host, port, "", "")
+    except PortInUseError:
+        return False
+    return True
+
+
 def _owner(port: int) -> str:
     try:
         taken = [entry for entry in psutil.net_connections("tcp") if entry.laddr and entry.laddr.port == port]
@@ -36,7 +45,7 @@ def _owner(port: int) -> str:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago; for tests."""
+    """A port that was free a moment ago."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as trial:
         trial.bind(("127.0.0.1", 0))
         port: int = trial.getsockname()[1]

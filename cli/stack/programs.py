@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.stack.errors import PartFailedError
 from cli.stack.probes import answers, ensure_free
 from cli.stack.process import Command, last_lines, open_log
-from settings import Settings
+from settings import Settings, local_url
 
 ROOT = Path(__file__).resolve().parents[2]
 MIGRATION_SECONDS = 120.0
@@ -72,19 +72,16 @@ def simulator(settings: Settings, data_dir: Path, environment: Mapping[str, str]
     )
 
 
-async def _started() -> bool:
-    return True  # a worker opens no port; that it polls is what the API's /readyz tells
-
-
 def worker(settings: Settings, data_dir: Path, environment: Mapping[str, str]) -> Program:
     """The Temporal worker; when stopped it may first finish the sends that it has begun."""
+    port = int(environment["RELANCE_WORKER_METRICS_PORT"])
     return Program(
         "worker",
         (),
         data_dir / "logs" / "worker.log",
         environment,
-        free=lambda: None,
-        ready=_started,
+        free=lambda: ensure_free(settings.metrics_host, port, "RELANCE_WORKER_METRICS_PORT", "the worker"),
+        ready=lambda: answers(f"{local_url(settings.metrics_host, port)}/healthz"),
         stop_seconds=settings.send_timeout_seconds + STOP_MARGIN_SECONDS,
     )
 
@@ -98,7 +95,7 @@ def api(settings: Settings, data_dir: Path, environment: Mapping[str, str]) -> P
         environment,
         free=lambda: ensure_free(settings.api_host, settings.api_port, "RELANCE_API_PORT", "the API"),
         ready=lambda: answers(f"{settings.api_url}/healthz"),
-        stop_seconds=STOP_MARGIN_SECONDS,
+        stop_seconds=settings.drain_seconds + STOP_MARGIN_SECONDS,
     )
 
 

@@ -13,7 +13,7 @@ from cli.stack.errors import PartFailedError, StackError
 from cli.stack.lock import locked
 from cli.stack.part import Part
 from cli.stack.postgres import Postgres
-from cli.stack.probes import get
+from cli.stack.probes import free_port, get, is_free
 from cli.stack.programs import api, migrate, simulator, worker
 from cli.stack.state import (
     KEY_FILE,
@@ -27,13 +27,20 @@ from cli.stack.state import (
 )
 from cli.stack.supervisor import Supervised
 from cli.stack.temporal import TemporalServer
-from settings import Settings, external_temporal
+from settings import Settings, external_temporal, local_url
 
 ALL_PARTS = ("postgres", "temporal", "simulator", "migrations", "worker", "api")
 NEED_SCHEMA = {"worker", "api"}
 READY_SECONDS = 90.0
 
 Say = Callable[[str], None]
+
+
+def beside(settings: Settings) -> int:
+    """The port after the API's for the worker's metrics, or any free one where that is taken."""
+    port = settings.api_port + 1
+    ours = {settings.temporal_port, settings.temporal_ui_port, settings.simulator_port}
+    return port if port not in ours and is_free(settings.metrics_host, port) else free_port()
 
 
 def log_line(sentence: str) -> None:
@@ -52,8 +59,9 @@ class Stack:
         self.wanted = self._needed(settings, parts)
         self._postgres = Postgres(self.data_dir, fast=fast)
         self._temporal = TemporalServer(self.data_dir, settings.temporal_port, settings.temporal_ui_port)
+        self._worker_port = settings.worker_metrics_port or beside(settings)
         self.addresses = self._find_addresses()
-        self.environment = child_environment(settings, self.data_dir, self.addresses)
+        self.environment = child_environment(settings, self.data_dir, self.addresses, self._worker_port)
         """What a program of ours needs in its environment to belong to this stack."""
         self._say = say
         self._supervised: dict[str, Supervised] = {}
@@ -75,6 +83,7 @@ class Stack:
             docs=f"{self.settings.api_url}/docs" if runs("api") else "",
             temporal=self._temporal.address if runs("temporal") else "",
             temporal_ui=self._temporal.ui_url if runs("temporal") else "",
+            worker=local_url(self.settings.metrics_host, self._worker_port) if runs("worker") else "",
             simulator=f"http://127.0.0.1:{self.settings.simulator_port}" if runs("simulator") else "",
             database=self._postgres.url if runs("postgres") else "",
         )

@@ -57,6 +57,7 @@ class InFlight:
     """Somebody else goes first, the holder of this claim or of the channel's slot; ask again after `seconds`."""
 
     seconds: float
+    is_claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

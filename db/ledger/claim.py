@@ -50,7 +50,7 @@ async def claim(session: AsyncSession, request: DeliveryRequest, lease: timedelt
         return await record.receipt(session, delivery)
     now = await clock(session)
     if delivery.status == DeliveryStatus.SENDING and delivery.claim_expires_at and delivery.claim_expires_at > now:
-        return InFlight((delivery.claim_expires_at - now).total_seconds())
+        return InFlight((delivery.claim_expires_at - now).total_seconds(), is_claimed=True)
     if delivery.status in (DeliveryStatus.SENDING, DeliveryStatus.UNKNOWN):
         return await _unsettled(session, delivery, now, grace)
     return await _pass_gate(session, delivery, request, lease)
@@ -59,7 +59,8 @@ async def claim(session: AsyncSession, request: DeliveryRequest, lease: timedelt
 async def _find_or_make(session: AsyncSession, request: DeliveryRequest) -> Delivery:
     """The delivery's row under its unique key, locked: of two who come at once, one waits for the other's commit."""
     await session.execute(LOCK_KEY, request.model_dump(include={"tenant_id", "idempotency_key"}))
-    values = request.model_dump(exclude={"interaction_id"}) | {"id": uuid4(), "status": DeliveryStatus.QUEUED}
+    given = request.model_dump(exclude={"interaction_id", "replied_at"})
+    values = given | {"id": uuid4(), "status": DeliveryStatus.QUEUED}
     await session.execute(
         insert(Delivery).values(**values).on_conflict_do_nothing(index_elements=["tenant_id", "idempotency_key"])
     )

@@ -8,12 +8,13 @@ import httpx
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio import activity, workflow
-from temporalio.api.taskqueue.v1 import PollerInfo
+from temporalio.api.enums.v1 import WorkerStatus
+from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from api import health
+from api import health, pollers
 from api.app import create_app
 from cli.stack.temporal import temporal_program
 from db.engine import Database
@@ -130,16 +131,40 @@ async def test_a_temporal_that_is_away_is_named_in_time(database: Database, secr
     assert missing(answer) == ["temporal", *WORKERS]
 
 
-async def test_a_worker_that_was_not_heard_of_for_long_does_not_count() -> None:
-    def poller(age: timedelta) -> PollerInfo:
-        seen = Timestamp()
-        seen.FromDatetime(datetime.now(UTC) - age)
-        return PollerInfo(identity="worker", last_access_time=seen)
+def beat(identity: str, ago: timedelta, status: "WorkerStatus.ValueType") -> WorkerHeartbeat:
+    """What the server keeps of a worker process."""
+    at = Timestamp()
+    at.FromDatetime(NOW - ago)
+    return WorkerHeartbeat(worker_identity=identity, heartbeat_time=at, status=status)
 
-    long_ago, lately = poller(health.POLLER_SEEN_WITHIN * 2), poller(timedelta(seconds=59))
-    assert not health.is_polled([])
-    assert not health.is_polled([long_ago])
-    assert health.is_polled([long_ago, lately])
+
+RUNNING, STOPPING = WorkerStatus.WORKER_STATUS_RUNNING, WorkerStatus.WORKER_STATUS_SHUTTING_DOWN
+NOW = datetime.now(UTC)
+LATELY, LONG_AGO = pollers.HEARD_WITHIN / 2, pollers.HEARD_WITHIN * 2
+
+
+def test_a_worker_is_alive_as_long_as_it_polls_or_its_heart_beats() -> None:
+    polled_lately, polled_long_ago = NOW - LATELY, NOW - LONG_AGO
+
+    assert pollers.is_alive(polled_long_ago, beat("w", LATELY, RUNNING), NOW)
+    assert pollers.is_alive(polled_lately, beat("w", LONG_AGO, RUNNING), NOW)
+    assert not pollers.is_alive(polled_long_ago, beat("w", LONG_AGO, RUNNING), NOW)
+
+
+def test_a_worker_that_says_that_it_stops_is_not_counted_on_until_it_polls_again() -> None:
+    assert not pollers.is_alive(NOW - LATELY, beat("w", LATELY / 2, STOPPING), NOW)
+    assert pollers.is_alive(NOW - LATELY / 2, beat("w", LATELY, STOPPING), NOW)
+
+
+def test_a_server_that_keeps_no_heartbeats_is_believed_about_pollers_for_longer() -> None:
+    assert pollers.is_alive(NOW - timedelta(seconds=59), None, NOW)
+    assert not pollers.is_alive(NOW - pollers.POLLER_SEEN_WITHIN * 2, None, NOW)
+
+
+def test_of_a_worker_and_its_forerunner_the_last_heartbeat_counts() -> None:
+    found = pollers.newest([beat("w", LATELY, RUNNING), beat("w", LONG_AGO, STOPPING), beat("v", LONG_AGO, STOPPING)])
+
+    assert (found["w"].status, found["v"].status) == (RUNNING, STOPPING)
 
 
 async def test_healthz_looks_at_nothing_else(nowhere: Database, secrets: SecretBox) -> None:

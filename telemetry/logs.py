@@ -13,7 +13,6 @@ from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
-from temporalio.runtime import LoggingConfig, LoggingFormat, Runtime, TelemetryConfig, TelemetryFilter
 
 MASK = "***"
 NUMBERS_LIKE_PHONES = range(10**10, 10**15)
@@ -162,17 +161,6 @@ def _install_handler(foreign: list[Processor], level: str, log_format: str) -> N
     logging.captureWarnings(True)
     for noisy in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
-
-
-def configure_temporal_logging(log_format: Literal["json", "console"] = "json") -> None:
-    """Let the Temporal SDK's native core, which writes its own lines, write them in the same format.
-
-    Call it once, before the first client connects; it builds the process's Temporal runtime. The lines are not passed
-    through Python: they hold ids and statuses only, and a callback could come while the interpreter is ending.
-    """
-    lines = LoggingFormat.JSON if log_format == "json" else LoggingFormat.COMPACT
-    level = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=level, format=lines))))
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
