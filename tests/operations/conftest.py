@@ -1,0 +1,64 @@
+"""One fleet for all tests of this room; who kills a process of it starts it again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest_asyncio
+from cryptography.fernet import Fernet
+
+from cli.stack.probes import free_port
+from cli.stack.stack import running_stack
+from settings import Settings
+from tests.journeys.house import House
+from tests.operations.fleet import Fleet, connected
+from tests.waiting import until
+
+BENEATH = ("postgres", "temporal", "simulator", "migrations")
+SHORT = {
+    "RELANCE_SEND_TIMEOUT_SECONDS": "3",
+    "RELANCE_SETTLE_GRACE_SECONDS": "1",
+    "RELANCE_UNPROCESSED_AFTER_SECONDS": "1",
+    "RELANCE_SWEEP_INTERVAL_SECONDS": "1",
+}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def fleet() -> AsyncIterator[Fleet]:
+    """Two workers and two APIs, each a process of its own."""
+    with TemporaryDirectory(prefix="relance-fleet-") as name:
+        settings = Settings(
+            data_dir=Path(name) / "data",
+            api_port=free_port(),
+            temporal_port=free_port(),
+            temporal_ui_port=free_port(),
+            simulator_port=free_port(),
+        )
+        async with running_stack(settings, BENEATH, fast=True) as stack:
+            keys = {"RELANCE_SECRET_KEYS": Fernet.generate_key().decode()}
+            database, client = await connected(stack)
+            fleet = Fleet(stack, [], [], database, client, {**stack.environment, **SHORT, **keys})
+            fleet.workers += [fleet.program("worker") for _ in range(2)]
+            fleet.apis += [fleet.program("api") for _ in range(2)]
+            programs = [*fleet.workers, *fleet.apis]
+            try:
+                await asyncio.gather(*(program.start() for program in programs))
+                yield fleet
+            finally:
+                await asyncio.gather(*(program.stop() for program in programs))
+                await database.close()
+
+
+@pytest_asyncio.fixture
+async def house(fleet: Fleet) -> AsyncIterator[House]:
+    """A tenant of its own, at the first API, once everything is there."""
+
+    async def ready() -> bool:
+        return (await fleet.apis[0].get("/readyz")).is_success
+
+    await until(ready, "the fleet is ready")
+    house = await fleet.house()
+    yield house
+    await house.api.aclose()
+    await house.simulator.aclose()
