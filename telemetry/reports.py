@@ -20,10 +20,10 @@ from telemetry.logs import clean
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-MASKED = ("message", "logentry", "exception", "breadcrumbs", "extra", "tags", "contexts", "transaction", "threads")
+MASKED = ("message", "logentry", "exception", "extra", "tags", "contexts", "transaction", "threads")
 """The parts of an event that hold words of ours; ids, times and module lists are Sentry's own."""
 
-DROPPED = ("request", "user", "server_name")
+DROPPED = ("request", "user", "server_name", "breadcrumbs")
 
 
 def configure_reports(dsn: str, process: str, environment: str) -> None:
@@ -110,7 +110,7 @@ class _Runs(WorkflowInboundInterceptor):
         try:
             return await super().execute_workflow(input)
         except Exception as error:
-            if not workflow.unsafe.is_replaying():
+            if not _is_benign(error) and not workflow.unsafe.is_replaying():
                 with workflow.unsafe.sandbox_unrestricted(), workflow.unsafe.imports_passed_through():
                     report(error, _workflow_tags())
             raise

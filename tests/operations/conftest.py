@@ -13,6 +13,7 @@ from cli.stack.stack import running_stack
 from settings import Settings
 from tests.journeys.house import House
 from tests.operations.fleet import Fleet, connected
+from tests.operations.sentry import Sentry, listening
 from tests.waiting import until
 
 BENEATH = ("postgres", "temporal", "simulator", "migrations")
@@ -25,7 +26,14 @@ SHORT = {
 
 
 @pytest_asyncio.fixture(scope="session")
-async def fleet() -> AsyncIterator[Fleet]:
+async def sentry() -> AsyncIterator[Sentry]:
+    """Where the fleet's processes report errors to."""
+    async with listening() as sentry:
+        yield sentry
+
+
+@pytest_asyncio.fixture(scope="session")
+async def fleet(sentry: Sentry) -> AsyncIterator[Fleet]:
     """Two workers and two APIs, each a process of its own."""
     with TemporaryDirectory(prefix="relance-fleet-") as name:
         settings = Settings(
@@ -36,7 +44,11 @@ async def fleet() -> AsyncIterator[Fleet]:
             simulator_port=free_port(),
         )
         async with running_stack(settings, BENEATH, fast=True) as stack:
-            keys = {"RELANCE_SECRET_KEYS": Fernet.generate_key().decode()}
+            keys = {
+                "RELANCE_SECRET_KEYS": Fernet.generate_key().decode(),
+                "RELANCE_SENTRY_DSN": sentry.dsn,
+                "RELANCE_SENTRY_ENVIRONMENT": "tests",
+            }
             database, client = await connected(stack)
             fleet = Fleet(stack, [], [], database, client, {**stack.environment, **SHORT, **keys})
             fleet.workers += [fleet.program("worker") for _ in range(2)]
