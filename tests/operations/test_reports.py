@@ -7,9 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
-from temporalio import workflow
 from temporalio.client import WorkflowFailureError
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import Worker
 
 from domain import ids
@@ -18,6 +16,7 @@ from domain.statuses import DeliveryKind
 from telemetry import reports
 from telemetry.reports import cleaned
 from tests.journeys.house import House
+from tests.operations.broken import Broken
 from tests.operations.fleet import ROOT, Fleet
 from tests.operations.sentry import Sentry
 from tests.waiting import until
@@ -60,17 +59,6 @@ async def test_a_failed_activity_is_reported_with_its_workflow_and_waiting_is_no
     assert all("vars" not in frame for value in event["exception"]["values"] for frame in value["stacktrace"]["frames"])
     assert not [body for body in sentry.bodies if "33639981234" in body]
     assert not [found for found in sentry.events if waiting.id in found["tags"].get("workflow_id", "")]
-
-
-@workflow.defn(name="ReportsTestBroken")
-class Broken:
-    """Meets a bug, or ends for a reason that is nobody's fault."""
-
-    @workflow.run
-    async def run(self, is_bug: bool) -> None:
-        if is_bug:
-            raise ValueError("no +33639981234")
-        raise ApplicationError("later", category=ApplicationErrorCategory.BENIGN)
 
 
 async def test_a_workflow_that_meets_a_bug_is_reported_and_one_that_ends_benignly_is_not(
