@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     workflow_cache: Annotated[int, Field(ge=0)] = 100
     send_slots: Count = 100
     activity_slots: Count = 100
+    pollers: Annotated[int, Field(ge=2, le=100)] = 5
+    """Polls that a worker keeps open for each queue and kind of task; two is the least that the SDK takes."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
 

@@ -27,7 +27,7 @@ from temporalio.client import (
 )
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.campaigns import CampaignRecords
 from activities.deliveries import ChannelDeliveries, SendTimes
@@ -69,11 +69,12 @@ class Tuning:
     workflow_cache: int = 100
     send_slots: int = 100
     activity_slots: int = 100
+    pollers: int = 5
 
     @classmethod
     def of(cls, settings: Settings) -> "Tuning":
         """The operator's figures."""
-        return cls(settings.workflow_cache, settings.send_slots, settings.activity_slots)
+        return cls(settings.workflow_cache, settings.send_slots, settings.activity_slots, settings.pollers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def implementations(
 
 def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list[Worker]:
     """The two workers of a process. Tests use this too."""
+    pollers = PollerBehaviorSimpleMaximum(tuning.pollers)
     ordinary = Worker(
         client,
         task_queue=ids.TASK_QUEUE,
@@ -139,6 +141,8 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         # Contacts that wait cost no memory: only those that something happens to are kept, the rest is replayed.
         max_cached_workflows=tuning.workflow_cache,
         max_concurrent_activities=tuning.activity_slots,
+        workflow_task_poller_behavior=pollers,
+        activity_task_poller_behavior=pollers,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
         # A send handed out eagerly would pass by the queue's rate limit.
         disable_eager_activity_execution=True,
@@ -150,6 +154,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         task_queue=ids.SEND_TASK_QUEUE,
         activities=work.sends,
         max_concurrent_activities=tuning.send_slots,
+        activity_task_poller_behavior=pollers,
         graceful_shutdown_timeout=GRACE,
     )
     return [ordinary, sending]
