@@ -11,22 +11,9 @@ from typing import Any
 
 import httpx
 import uvloop
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import RateLimit
-from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleSpec,
-    ScheduleUpdate,
-)
+from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.campaigns import CampaignRecords
@@ -45,13 +32,12 @@ from domain import ids
 from settings import Settings, SettingsError, fernet_keys, load_settings, required_database_url, temporal_connect_config
 from telemetry import configure_logging, get_logger
 from telemetry.page import new_registry, page
-from telemetry.port import listen, served
+from telemetry.port import lacking, listen, served
 from telemetry.reports import ReportingInterceptor, configure_reports
 from telemetry.temporal import SdkMetrics, configure_temporal
-from workflows.inbound_sweep import InboundSweep
 from workflows.patches import may_begin
-from workflows.ports import SweepRequest
 from workflows.registry import WORKFLOWS
+from workflows.standing import limit_send_queue, schedule_sweep
 
 GRACE = timedelta(seconds=15)
 """How long a stopping worker lets running activities end: longer than a send may take."""
@@ -160,47 +146,6 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
     return [ordinary, sending]
 
 
-async def limit_send_queue(client: Client) -> None:
-    """One task a second for each fairness key of weight 1: a channel's weight is its own rate a second."""
-    request = UpdateTaskQueueConfigRequest(
-        namespace=client.namespace,
-        identity=client.identity,
-        task_queue=ids.SEND_TASK_QUEUE,
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-        update_fairness_key_rate_limit_default=UpdateTaskQueueConfigRequest.RateLimitUpdate(
-            rate_limit=RateLimit(requests_per_second=1.0), reason="the default share of one channel"
-        ),
-    )
-    try:
-        await client.workflow_service.update_task_queue_config(request)
-    except RPCError as error:
-        if error.status not in (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED):
-            raise
-        get_logger("worker").warning(
-            "this Temporal takes no rate for a queue: the ledger alone spaces the sends, replies may wait behind bulk",
-            answer=error.status.name,
-        )
-
-
-async def schedule_sweep(client: Client, every: timedelta, older_than: timedelta) -> None:
-    """Has unprocessed inbound events taken up regularly; a schedule that is there already gets these figures."""
-    schedule = Schedule(
-        action=ScheduleActionStartWorkflow(
-            InboundSweep.run,
-            SweepRequest(older_than_seconds=older_than.total_seconds()),
-            id=ids.inbound_sweep_id(),
-            task_queue=ids.TASK_QUEUE,
-            static_summary="Takes up inbound events left unprocessed",
-        ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
-    )
-    try:
-        await client.create_schedule(ids.inbound_sweep_id(), schedule)
-    except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(ids.inbound_sweep_id()).update(lambda _: ScheduleUpdate(schedule=schedule))
-
-
 @asynccontextmanager
 async def running_workers(
     client: Client, database: Database, settings: Settings, meter: Meter | None = None
@@ -247,16 +192,11 @@ async def observed(
         place = f"{settings.metrics_host}:{port} ({error.strerror})"
         raise SettingsError(f"RELANCE_WORKER_METRICS_PORT: the worker cannot listen on {place}") from error
 
+    looks = {"database": database.ping, "temporal": lambda: client.service_client.check_health(timeout=LOOK_WITHIN)}
+
     async def missing() -> list[str]:
-        away = ["this process is stopping"] if stop.is_set() else []
-        looks = {"database": database.ping(), "temporal": client.service_client.check_health(timeout=LOOK_WITHIN)}
-        for name, look in looks.items():
-            try:
-                async with asyncio.timeout(LOOK_WITHIN.total_seconds()):
-                    await look
-            except (RPCError, *DATABASE_ERRORS):
-                away.append(name)
-        return away
+        away = await lacking(looks, LOOK_WITHIN, (RPCError, *DATABASE_ERRORS))
+        return ["this process is stopping", *away] if stop.is_set() else away
 
     async with served(listener, lambda: page(registry, sdk), missing):
         yield meter

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,6 +29,25 @@ class _Guest(uvicorn.Server):
 def listen(host: str, port: int) -> socket.socket:
     """The port, taken. Raises OSError when it cannot be."""
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+async def lacking(
+    looks: Mapping[str, Callable[[], Awaitable[object]]], within: timedelta, errors: tuple[type[Exception], ...]
+) -> list[str]:
+    """Which of several things do not answer in time, or with an error of theirs."""
+
+    caught: tuple[type[Exception], ...] = (TimeoutError, *errors)
+
+    async def answers(look: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await look()
+        except caught:
+            return False
+        return True
+
+    found = await asyncio.gather(*(answers(look) for look in looks.values()))
+    return [name for name, there in zip(looks, found, strict=True) if not there]
 
 
 @contextlib.asynccontextmanager
