@@ -76,7 +76,7 @@ class Program:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self.module, cwd=ROOT, env=self.environment, stderr=log
             )
-        await until(self._answers, f"{self.module} at {self.url} answers", within=40)
+        await until(self._answers, f"{self.module} at {self.url} answers", within=90)
 
     async def _answers(self) -> bool:
         assert self.process is not None
