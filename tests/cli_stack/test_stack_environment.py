@@ -1,13 +1,15 @@
 """What our own programs find in their environment, and which parts an operator's settings replace."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from cli.stack.environment import Addresses, child_environment
 from cli.stack.errors import StackError
+from cli.stack.probes import free_port
 from cli.stack.programs import bootstrap_key
-from cli.stack.stack import ALL_PARTS, Stack, running_stack
+from cli.stack.stack import ALL_PARTS, Stack, beside, running_stack
 from settings import Settings
 
 EMBEDDED = Addresses(temporal="127.0.0.1:7", simulator="http://127.0.0.1:8", database="postgresql+asyncpg://x@/relance")
@@ -87,3 +89,19 @@ async def test_an_unknown_part_is_refused_by_name() -> None:
 )
 def test_the_first_key_is_found_among_what_the_migrations_print(output: str, key: str | None) -> None:
     assert bootstrap_key(output) == key
+
+
+def test_the_workers_page_is_beside_the_api_unless_somebody_listens_there() -> None:
+    port = free_port()
+    settings = Settings(api_port=port - 1)
+    assert beside(settings) == port
+    assert beside(settings.model_copy(update={"simulator_port": port})) != port
+    with socket.create_server(("127.0.0.1", port)):
+        assert beside(settings) != port
+
+
+def test_the_worker_is_told_its_port(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path, "worker_metrics_port": 9464})
+    stack = Stack(settings, ALL_PARTS)
+    assert stack.environment["RELANCE_WORKER_METRICS_PORT"] == "9464"
+    assert stack.addresses.worker == "http://127.0.0.1:9464"

@@ -66,6 +66,12 @@ class Program:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
     def log(self) -> str:
         """What it has said."""
         return self.log_file.read_text()
@@ -99,8 +105,7 @@ class Program:
 
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal."""
-        assert self.process is not None
-        os.kill(self.process.pid, number)
+        os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """Ends it as a crash would."""

@@ -1,9 +1,12 @@
 """What the processes show of themselves is what happened (OPS-3)."""
 
+import asyncio
+import sys
+
 import httpx
 
 from tests.journeys.house import House, new_phones
-from tests.operations.fleet import Fleet
+from tests.operations.fleet import ROOT, Fleet
 from tests.waiting import until
 
 COUNTED: dict[str, tuple[str, dict[str, str]]] = {
@@ -151,3 +154,21 @@ async def test_each_page_holds_the_sdks_figures_and_the_process_own(fleet: Fleet
     sends = {"activity_type": "deliveries.send", "task_queue": "relance-send"}
     assert sum(page.total("temporal_activity_execution_latency_seconds_count", **sends) for page in pages) >= 2
     assert all(page.total("temporal_worker_task_slots_available", worker_type="ActivityWorker") > 0 for page in pages)
+
+
+async def test_a_workers_port_that_is_taken_is_said(fleet: Fleet) -> None:
+    taken = fleet.workers[0].port
+    program = fleet.program("worker", RELANCE_WORKER_METRICS_PORT=str(taken))
+    with program.log_file.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "worker", cwd=ROOT, env=program.environment, stderr=log
+        )
+    assert await asyncio.wait_for(process.wait(), 60) == 2
+    assert f"RELANCE_WORKER_METRICS_PORT: the worker cannot listen on 127.0.0.1:{taken}" in program.log
+
+
+async def test_a_worker_says_at_its_port_that_it_lives_and_works(fleet: Fleet) -> None:
+    worker = fleet.workers[0]
+    alive, ready = await worker.get("/healthz"), await worker.get("/readyz")
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "missing": []})

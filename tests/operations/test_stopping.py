@@ -5,10 +5,14 @@ import signal
 import time
 
 import httpx
+from temporalio.api.workflowservice.v1 import ListWorkersRequest
 
+from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE
 from tests.journeys.house import House
 from tests.operations.fleet import Fleet
 from tests.waiting import until
+
+QUEUES = (TASK_QUEUE, SEND_TASK_QUEUE)
 
 MISSED_WITHIN = 15.0
 """Promised by /readyz for a worker that was killed."""
@@ -77,9 +81,8 @@ async def test_killed_workers_are_missed_within_fifteen_seconds(fleet: Fleet, ho
     api = fleet.apis[0]
 
     async def beats() -> bool:
-        """Both have told the server that they live: from then on it is their silence that tells."""
-        pages = await asyncio.gather(*(worker.page() for worker in fleet.workers))
-        return all(page.total("temporal_request_total", operation="RecordWorkerHeartbeat") >= 1 for page in pages)
+        """Both have told the server that they live, on both queues: from then on it is their silence that tells."""
+        return await heartbeats(fleet) == {(worker.pid, queue) for worker in fleet.workers for queue in QUEUES}
 
     await until(beats, "the workers' hearts beat")
     await fleet.workers[0].kill()
@@ -96,6 +99,15 @@ async def test_killed_workers_are_missed_within_fifteen_seconds(fleet: Fleet, ho
     assert (await api.page()).total("relance_ready") == 2
     await asyncio.gather(*(worker.start() for worker in fleet.workers))
     await until(lambda: ready(fleet), "the fleet is ready again")
+
+
+async def heartbeats(fleet: Fleet) -> set[tuple[int, str]]:
+    """Which of the fleet's worker processes the server has heard of, and for which queue."""
+    request = ListWorkersRequest(namespace=fleet.client.namespace)
+    answer = await fleet.client.workflow_service.list_workers(request)
+    beats = [info.worker_heartbeat for info in answer.workers_info]
+    known = {(int(beat.worker_identity.partition("@")[0]), beat.task_queue) for beat in beats}
+    return {(pid, queue) for pid, queue in known if pid in {worker.pid for worker in fleet.workers}}
 
 
 async def ready(fleet: Fleet) -> bool:
