@@ -41,7 +41,7 @@ from domain import ids
 from migrations.upgrade import upgrade
 from settings import Settings
 from tests.ledger_world import KEY, World
-from worker import schedule_sweep
+from workflows.standing import schedule_sweep
 
 Relance = Callable[..., Result]
 
