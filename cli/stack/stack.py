@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, Signals
 
 from cli.stack.environment import Addresses, child_environment
 from cli.stack.errors import PartFailedError, StackError
@@ -98,13 +98,12 @@ class Stack:
         """Process id of a part. Raises StackError if it is not running."""
         return self._part(part).pid
 
-    def kill(self, part: str) -> int:
-        """Kill a part as a crash would (SIGKILL, that process alone) and return its pid; it starts again by itself."""
-        supervised = self._part(part)
-        pid = supervised.pid
-        supervised.ready.clear()
-        os.kill(pid, SIGKILL)
-        return pid
+    def kill(self, part: str, number: Signals = SIGKILL, *, down_seconds: float = 0.0) -> int:
+        """End a part as a crash would (that process alone) and return its pid; it starts again by itself.
+
+        `number` may be another signal, `down_seconds` how long it stays away at least.
+        """
+        return self._part(part).strike(number, down_seconds)
 
     async def wait_ready(self, part: str, seconds: float = READY_SECONDS) -> None:
         """Wait until a part works (again). Raises PartFailedError after `seconds`."""

@@ -1,9 +1,11 @@
 """The supervisor of one part: starts it, waits until it is ready, starts it again when it dies, stops it."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from signal import SIGKILL, Signals
 
 from cli.stack.errors import PartFailedError, StackError
 from cli.stack.part import Part
@@ -24,6 +26,8 @@ class Supervised:
         self._say = say
         self._changed = changed
         self._keeper: asyncio.Task[None] | None = None
+        self._stricken: float | None = None
+        """Seconds to stay down, while a drill's own blow is what ends the process."""
 
     @property
     def pid(self) -> int:
@@ -31,6 +35,14 @@ class Supervised:
         if self.child is None or not self.child.running:
             raise StackError(f"{self.part.name} is not running at the moment")
         return self.child.pid
+
+    def strike(self, number: Signals, down_seconds: float) -> int:
+        """End the present process from outside and leave the part down for so long; returns the pid."""
+        pid = self.pid
+        self.ready.clear()
+        self._stricken = down_seconds
+        os.kill(pid, number)
+        return pid
 
     async def start(self) -> asyncio.Task[None]:
         """Start the part, wait until it is ready, and keep it alive from then on; the task fails when it is given up.
@@ -78,9 +90,13 @@ class Supervised:
         deaths = Deaths()
         while True:
             status = await self._death()
+            stricken, self._stricken = self._stricken, None
+            if stricken is not None:  # whatever it ended with, this death is not held against it
+                status = -SIGKILL
             delay = deaths.delay_after(status, time.monotonic())
             if delay is None:
                 raise PartFailedError(self._last_words(f"died too often (last exit status {status}) and is given up"))
+            delay = max(delay, stricken or 0.0)
             self._say(f"{self.part.name} ended with status {status}; starting it again in {delay:.1f} s")
             await asyncio.sleep(delay)
             await self._revive()
