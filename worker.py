@@ -23,6 +23,7 @@ from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from activities.ledger import Ledger
 from activities.meter import Meter
+from activities.outages import Outages
 from connectors.registry import ConnectorUrls, build_connectors
 from db.away import DATABASE_ERRORS
 from db.engine import Database
@@ -134,6 +135,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         disable_eager_activity_execution=True,
         graceful_shutdown_timeout=GRACE,
         patch_activation_callback=may_begin,
+        interceptors=[Outages()],
     )
     sending = Worker(
         client,
@@ -142,6 +144,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         max_concurrent_activities=tuning.send_slots,
         activity_task_poller_behavior=pollers,
         graceful_shutdown_timeout=GRACE,
+        interceptors=[Outages()],
     )
     return [ordinary, sending]
 

@@ -1,0 +1,62 @@
+"""What an activity makes of a database or an engine that is away for a moment: one line, and another try soon."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from db.away import DATABASE_ERRORS, is_away
+from workflows.handles import EngineUnavailable
+
+FIRST_TRY_SECONDS = 0.2
+LONGEST_TRY_SECONDS = 5.0
+ENGINE_AWAY = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+
+class Outages(Interceptor):
+    """An outage is nobody's bug: it fails the attempt without a traceback, and is tried again within seconds."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        """Puts itself around the activity; the argument's name is the SDK's."""
+        return _Postponing(next)
+
+
+class _Postponing(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        try:
+            return await super().execute_activity(input)
+        except (*DATABASE_ERRORS, RPCError, EngineUnavailable, ExceptionGroup) as error:
+            who = away(error)
+            if who is None:
+                raise
+            raise _postponed(who, error) from None
+
+
+def away(error: BaseException) -> str | None:
+    """Who is away, judged by an activity's error; None when it is anything else."""
+    if isinstance(error, ExceptionGroup):
+        found = {away(each) for each in error.exceptions}
+        return found.pop() if len(found) == 1 else None
+    if isinstance(error, EngineUnavailable) or (isinstance(error, RPCError) and error.status in ENGINE_AWAY):
+        return "Temporal"
+    return "the database" if isinstance(error, DATABASE_ERRORS) and is_away(error) else None
+
+
+def _postponed(who: str, error: BaseException) -> ApplicationError:
+    attempt = activity.info().attempt
+    logger.warning(
+        "activity.postponed", activity_type=activity.info().activity_type, away=who, error=type(error).__name__
+    )
+    seconds = min(LONGEST_TRY_SECONDS, FIRST_TRY_SECONDS * 2.0 ** min(attempt, 10))
+    return ApplicationError(
+        f"{who} does not answer ({type(error).__name__})",
+        type="Away",
+        next_retry_delay=timedelta(seconds=seconds),
+        category=ApplicationErrorCategory.BENIGN,
+    )
