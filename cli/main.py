@@ -8,6 +8,7 @@ from cli import campaigns, channels, up, watch
 from cli.backup import command as backup
 from cli.demo import command as demo
 from cli.doctor import command as doctor
+from cli.drill import command as drill
 from cli.secrets import command as secrets
 from cli.sends import command as sends
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 FAMILIES: list[Callable[[typer.Typer], None]] = [
     up.register,
     demo.register,
+    drill.register,
     campaigns.register,
     channels.register,
     watch.register,

@@ -1,0 +1,83 @@
+"""F03: the platform takes messages and the answer gets lost, in every way in which an answer can."""
+
+import asyncio
+import time
+from random import Random
+from typing import Any
+
+from cli.drill.judgement import resent_unasked
+from cli.drill.outcome import Outcome, Tally
+from cli.drill.scene import Campaign, Scene
+from cli.drill.waiting import until
+
+RATE = 40.0
+SHARE = 10
+"""One in ten, and one of every ten in a row: a run of bad luck would rightly trip the campaign's breaker."""
+
+SETTLE_WITHIN = 60.0
+SILENT = {"announce": False}
+"""No receipt tells what became of a message: only asking does."""
+
+WAYS: list[dict[str, Any]] = [
+    {"kind": "timeout", "seconds": 4},
+    {"kind": "accept_then_drop"},
+    {"kind": "accept_then_drop", "reset": True},
+    {"kind": "accept_then_reset_body"},
+    {"kind": "accept_then_502"},
+    {"kind": "drop_before", "reset": True},
+    {"kind": "not_accept_timeout", "seconds": 4},
+]
+
+
+async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
+    """Every tenth first call loses its answer; some more do so at a platform that cannot be asked."""
+    people, blind = (60, 2) if short else (2000, 20)
+    await scene.behave(SILENT)
+    channel, silent = await scene.channel(RATE), await scene.channel(5.0)
+    phones, unasked = scene.new_phones(people), scene.new_phones(blind)
+    lossy = [chance.choice(phones[place : place + SHARE]) for place in range(0, people, SHARE)]
+    await scene.fault(
+        *({**chance.choice(WAYS), "match": {"phone": phone, "first_attempts": 1}} for phone in lossy),
+        {"kind": "accept_then_drop", "match": {"device": silent.device, "first_attempts": 1}},
+        {"kind": "error", "on": "lookup", "match": {"device": silent.device}},
+    )
+    campaign = await scene.campaign(channel, phones, window=3)
+    other = await scene.campaign(silent, unasked, window=3)
+    settled = asyncio.create_task(_last_loss_until_settled(scene, campaign, people))
+    try:
+        await until(lambda: _listed(scene, other, blind), f"{blind} deliveries of unknown outcome are listed", 60)
+        recovery = await settled
+    finally:
+        settled.cancel()
+    await scene.fault()
+    for each in (campaign, other):
+        await scene.until_over(each)
+    tally = await _judge(scene, campaign) + await _judge(scene, other)
+    done = f"{people} sends, {len(lossy)} of them lost their answer; {blind} more where the platform cannot be asked"
+    conditions = {f"settled within {SETTLE_WITHIN:g} s": recovery <= SETTLE_WITHIN}
+    return Outcome(done, tally, recovery, conditions)
+
+
+async def _judge(scene: Scene, campaign: Campaign) -> Tally:
+    lookups = await scene.control("GET", "lookups")
+    blind = resent_unasked(await scene.posts(campaign.channel), lookups)
+    words = (f"{len(blind)} messages were sent again without asking, first {blind[0]}",) if blind else ()
+    return await scene.judge(campaign) + Tally(problems=words)
+
+
+async def _last_loss_until_settled(scene: Scene, campaign: Campaign, people: int) -> float:
+    """Seconds from the moment when nothing was left to be sent for the first time until every outcome was known."""
+
+    async def all_tried() -> bool:
+        return (await scene.counts(campaign)).pending == 0
+
+    await until(all_tried, "everything was tried once", 300)
+    began = time.monotonic()
+    await scene.until_out(campaign, people)
+    return time.monotonic() - began
+
+
+async def _listed(scene: Scene, campaign: Campaign, number: int) -> bool:
+    asked = {"status": "unknown", "campaign_id": campaign.id, "limit": 100}
+    page = await scene.call("GET", "/api/deliveries", params=asked)
+    return len(page["items"]) == number

@@ -1,0 +1,121 @@
+"""F14: one platform is down, one answers every second call with 503, one is slow; a fourth account is well."""
+
+import asyncio
+import time
+from random import Random
+from typing import Any
+
+from cli.drill.judgement import over_the_rate
+from cli.drill.outcome import Outcome, Tally
+from cli.drill.scene import Campaign, Channel, Scene
+from cli.drill.waiting import until
+
+RATE = 4.0
+SLOW_RATE = 1.0
+SLOW_SECONDS = 30
+FAILURES = 10
+THROUGHPUT = 0.9
+LATE_SECONDS = 1.0
+"""A call that is held up for longer than this after its slot is given up by the sender."""
+
+FIRST_COOL_DOWN_SECONDS = 5.0
+
+
+async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
+    """The four accounts send at once: first all well, then in trouble, then healed."""
+    well, trouble = (3.0, 4.5) if short else (15.0, 40.0)
+    await scene.behave()
+    down, flaky, sound = [await scene.channel(RATE) for _ in range(3)]
+    slow = await scene.channel(SLOW_RATE)
+    sizes = {down: 0.7, flaky: 0.7, sound: 1.3, slow: 0.3}
+    people = {channel: max(12, round(share * RATE * (well + trouble))) for channel, share in sizes.items()}
+    campaigns = [await scene.campaign(channel, number, window=2) for channel, number in people.items()]
+    await scene.until_out(campaigns[2], 2)
+    began = time.time()
+    await asyncio.sleep(well)
+    await scene.fault(*_trouble(down, flaky, slow))
+    broken = time.time()
+    await asyncio.sleep(trouble)
+    await scene.fault()
+    healed = time.time()
+    recovery = await _recovered(scene, campaigns, (down, flaky, slow), healed)
+    for campaign in campaigns:
+        await _until_over(scene, campaign)
+    tally = Tally()
+    for campaign in campaigns:
+        tally += await scene.judge(campaign)
+    before, during = await _throughput(scene, sound, (began, broken), (broken, healed))
+    bursts = [await _burst(scene, channel, healed, rate) for channel, rate in _rates(down, flaky, slow)]
+    failures = {name: await _failures(scene, channel, broken) for name, channel in (("down", down), ("slow", slow))}
+    conditions = {
+        f"the breaker opens within {FAILURES} failures ({failures})": max(failures.values()) <= FAILURES,
+        f"the sound account keeps 90 % ({during:.2f}/s of {before:.2f}/s)": during >= THROUGHPUT * before,
+        f"no burst after the recovery ({bursts} too early)": not any(bursts),
+    }
+    scaled = "" if short else " (scaled from 30 min)"
+    done = (
+        f"outage of {trouble:.0f} s{scaled}, 50 % 503, answers {SLOW_SECONDS} s late, all at once; a sound account "
+        f"sent {during:.1f}/s of {before:.1f}/s; breakers open after {failures['down']} and {failures['slow']} calls"
+    )
+    return Outcome(done, tally, recovery, conditions)
+
+
+def _trouble(down: Channel, flaky: Channel, slow: Channel) -> list[dict[str, Any]]:
+    match = {"device": slow.device}
+    return [
+        {"kind": "error", "status": 503, "on": "any", "match": {"device": down.device}},
+        {"kind": "error", "status": 503, "on": "any", "match": {"device": flaky.device, "share": 0.5}},
+        {"kind": "accept_then_delay", "seconds": SLOW_SECONDS, "match": match},
+        {"kind": "delay", "on": "lookup", "seconds": SLOW_SECONDS, "match": match},
+    ]
+
+
+def _rates(down: Channel, flaky: Channel, slow: Channel) -> list[tuple[Channel, float]]:
+    return [(down, RATE), (flaky, RATE), (slow, SLOW_RATE)]
+
+
+async def _recovered(scene: Scene, campaigns: list[Campaign], channels: tuple[Channel, ...], healed: float) -> float:
+    """Seconds until each of the troubled platforms took a message again; a campaign that its breaker paused goes on."""
+    for channel in channels:
+
+        async def takes(channel: Channel = channel) -> bool:
+            for campaign in campaigns:
+                await _resume_if_tripped(scene, campaign)
+            return any(post["accepted"] for post in await scene.posts(channel, since=healed))
+
+        await until(takes, "the platform takes messages again", 180)
+    return time.time() - healed
+
+
+async def _until_over(scene: Scene, campaign: Campaign) -> None:
+    async def over() -> bool:
+        await _resume_if_tripped(scene, campaign)
+        return await scene.is_over(campaign)
+
+    await until(over, "the campaign is over", 240)
+
+
+async def _resume_if_tripped(scene: Scene, campaign: Campaign) -> None:
+    """What an operator does once the platform is well again and the campaign's breaker has paused it."""
+    if (await scene.show(campaign))["status"] == "paused":
+        await scene.command(campaign, "resume")
+
+
+async def _throughput(
+    scene: Scene, channel: Channel, before: tuple[float, float], during: tuple[float, float]
+) -> tuple[float, float]:
+    """Messages per second that the platform took from the sound account in each of the two spans."""
+    times = [post["at"] for post in await scene.posts(channel) if post["accepted"]]
+    first, second = (sum(begin <= at < end for at in times) / (end - begin) for begin, end in (before, during))
+    return first, second
+
+
+async def _burst(scene: Scene, channel: Channel, healed: float, rate: float) -> int:
+    posts = await scene.posts(channel, since=healed)
+    return over_the_rate((post["at"] for post in posts), rate, LATE_SECONDS)
+
+
+async def _failures(scene: Scene, channel: Channel, broken: float) -> int:
+    """Calls that failed before the breaker was open: no probe comes before the first cool-down has ended."""
+    posts = [post for post in await scene.posts(channel, since=broken) if post["status"] != 201]
+    return sum(post["at"] < posts[0]["at"] + FIRST_COOL_DOWN_SECONDS for post in posts) if posts else 0

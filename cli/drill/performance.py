@@ -1,0 +1,123 @@
+"""One drill from the first fault to the last, on a stack of its own, and the reading of its logs."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import httpx
+
+from cli.client import ApiError
+from cli.drill.fault import Fault
+from cli.drill.logs import Finding, scan
+from cli.drill.outcome import Outcome
+from cli.drill.scene import Scene, opened
+from cli.drill.waiting import NotInTime
+from cli.stack.errors import StackError
+from cli.stack.probes import free_port
+from cli.stack.stack import running_stack
+from settings import Settings, external_temporal
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault and what it came to."""
+
+    fault: Fault
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A whole drill."""
+
+    seed: int
+    short: bool
+    seconds: float
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """True when every fault passed and the logs hold nothing that must not be in them."""
+        return all(row.outcome.passed for row in self.rows) and not self.findings
+
+
+def drill_settings(data_dir: Path) -> Settings:
+    """Settings of a stack that meets no other; a short lease, so that a dead attempt is soon settled."""
+    given = Settings()
+    if not given.uses_simulator or given.database_url is not None or external_temporal():
+        raise StackError(
+            "the drill kills what it runs on, so that must be its own: "
+            "unset RELANCE_WASSENGER_URL, RELANCE_DATABASE_URL and TEMPORAL_*"
+        )
+    return Settings(
+        data_dir=data_dir,
+        api_port=free_port(),
+        temporal_port=free_port(),
+        temporal_ui_port=free_port(),
+        simulator_port=free_port(),
+        send_timeout_seconds=3,
+        settle_grace_seconds=2,
+        unprocessed_after_seconds=2,
+        sweep_interval_seconds=3,
+    )
+
+
+async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: bool, say: Say) -> Result:
+    """Runs the faults one after the other. Raises StackError when the stack itself cannot run."""
+    began = time.monotonic()
+    async with running_stack(drill_settings(data_dir), say=lambda _: None) as stack, opened(stack) as scene:
+        given_up = asyncio.create_task(stack.wait_failed())
+        try:
+            rows = [await _one(scene, fault, seed, short=short, given_up=given_up, say=say) for fault in faults]
+        finally:
+            given_up.cancel()
+            await asyncio.gather(given_up, return_exceptions=True)
+    findings = await asyncio.to_thread(scan, stack.data_dir / "logs")
+    return Result(seed, short, time.monotonic() - began, tuple(rows), tuple(findings))
+
+
+async def _one(scene: Scene, fault: Fault, seed: int, *, short: bool, given_up: "asyncio.Task[None]", say: Say) -> Row:
+    """One fault, on a stack that is well at its beginning; a condition that never came about is its verdict."""
+    say(f"{fault.name}: {fault.title} …")
+    began = time.monotonic()
+    async with _watched(given_up):
+        try:
+            await scene.seconds_until_ready()
+            chance = Random(f"{seed}:{fault.name}")  # noqa: S311 - a drill must repeat from its seed
+            outcome = await fault.run(scene, chance, short)
+        except (NotInTime, ApiError, httpx.HTTPError) as error:
+            outcome = Outcome(f"broke off: {type(error).__name__}", conditions={str(error) or repr(error): False})
+        await scene.fault()
+    row = Row(fault, time.monotonic() - began, outcome)
+    say(f"{fault.name}: {'passed' if outcome.passed else 'FAILED'} after {row.seconds:.0f} s: {outcome.done}")
+    for words in outcome.complaints:
+        say(f"  {words}")
+    return row
+
+
+@asynccontextmanager
+async def _watched(given_up: "asyncio.Task[None]") -> AsyncIterator[None]:
+    """Ends the block with the stack's own error as soon as one of its parts is given up."""
+    body = asyncio.current_task()
+
+    def end(_task: "asyncio.Task[None]") -> None:
+        if body is not None:
+            body.cancel()
+
+    given_up.add_done_callback(end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if given_up.done() and not given_up.cancelled():
+            await given_up
+        raise
+    finally:
+        given_up.remove_done_callback(end)
