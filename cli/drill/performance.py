@@ -49,7 +49,7 @@ class Result:
         return all(row.outcome.passed for row in self.rows) and not self.findings
 
 
-def drill_settings(data_dir: Path) -> Settings:
+def drill_settings(data_dir: Path, *, short: bool = False) -> Settings:
     """Settings of a stack that meets no other; a short lease, so that a dead attempt is soon settled."""
     given = Settings()
     if not given.uses_simulator or given.database_url is not None or external_temporal():
@@ -63,8 +63,8 @@ def drill_settings(data_dir: Path) -> Settings:
         temporal_port=free_port(),
         temporal_ui_port=free_port(),
         simulator_port=free_port(),
-        send_timeout_seconds=3,
-        settle_grace_seconds=2,
+        send_timeout_seconds=2 if short else 3,
+        settle_grace_seconds=1 if short else 2,
         unprocessed_after_seconds=2,
         sweep_interval_seconds=3,
     )
@@ -73,7 +73,10 @@ def drill_settings(data_dir: Path) -> Settings:
 async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: bool, say: Say) -> Result:
     """Runs the faults one after the other. Raises StackError when the stack itself cannot run."""
     began = time.monotonic()
-    async with running_stack(drill_settings(data_dir), say=lambda _: None) as stack, opened(stack) as scene:
+    async with (
+        running_stack(drill_settings(data_dir, short=short), say=lambda _: None) as stack,
+        opened(stack) as scene,
+    ):
         given_up = asyncio.create_task(stack.wait_failed())
         try:
             rows = [await _one(scene, fault, seed, short=short, given_up=given_up, say=say) for fault in faults]

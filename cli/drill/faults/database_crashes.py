@@ -16,7 +16,7 @@ from cli.drill.outcome import Outcome, Tally
 from cli.drill.scene import Scene
 from cli.drill.waiting import until
 
-PEOPLE: dict[str, Any] = {"reply_share": 0.4, "stop_share": 0.02, "delay": {"min_seconds": 0.3, "max_seconds": 3.0}}
+PEOPLE: dict[str, Any] = {"reply_share": 0.4, "stop_share": 0.02, "delay": {"min_seconds": 0.3, "max_seconds": 2.0}}
 RECOVER_WITHIN = 5.0
 NO_ANSWER = 0
 EVERY_SECONDS = 0.1
@@ -72,11 +72,11 @@ class Witness:
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """`pg_ctl stop -m immediate` is a SIGQUIT to the server: no checkpoint, every connection gone."""
-    people, crashes = (40, 1) if short else (400, 20)
+    people, crashes = (30, 1) if short else (400, 20)
     await scene.behave(**PEOPLE)
     channel = await scene.channel(20.0)
     pacing = {"delay_seconds": 0.12, "batch_size": 50, "max_delay_seconds": 1}
-    campaign = await scene.campaign(channel, people, window=6 if short else 12, pacing=pacing)
+    campaign = await scene.campaign(channel, people, window=3 if short else 12, pacing=pacing)
     await scene.until_out(campaign, 3)
     witness = Witness(scene, campaign.id)
     watching = [asyncio.create_task(witness.read()), asyncio.create_task(witness.write())]

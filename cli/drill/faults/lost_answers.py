@@ -19,19 +19,19 @@ SILENT = {"announce": False}
 """No receipt tells what became of a message: only asking does."""
 
 WAYS: list[dict[str, Any]] = [
-    {"kind": "timeout", "seconds": 4},
+    {"kind": "timeout", "seconds": 8},
     {"kind": "accept_then_drop"},
     {"kind": "accept_then_drop", "reset": True},
     {"kind": "accept_then_reset_body"},
     {"kind": "accept_then_502"},
     {"kind": "drop_before", "reset": True},
-    {"kind": "not_accept_timeout", "seconds": 4},
+    {"kind": "not_accept_timeout", "seconds": 8},
 ]
 
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Every tenth first call loses its answer; some more do so at a platform that cannot be asked."""
-    people, blind = (60, 2) if short else (2000, 20)
+    people, blind = (40, 2) if short else (2000, 20)
     await scene.behave(SILENT)
     channel, silent = await scene.channel(RATE), await scene.channel(5.0)
     phones, unasked = scene.new_phones(people), scene.new_phones(blind)
@@ -41,8 +41,8 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
         {"kind": "accept_then_drop", "match": {"device": silent.device, "first_attempts": 1}},
         {"kind": "error", "on": "lookup", "match": {"device": silent.device}},
     )
-    campaign = await scene.campaign(channel, phones, window=3)
-    other = await scene.campaign(silent, unasked, window=3)
+    campaign = await scene.campaign(channel, phones, window=1)
+    other = await scene.campaign(silent, unasked, window=1)
     settled = asyncio.create_task(_last_loss_until_settled(scene, campaign, people))
     try:
         await until(lambda: _listed(scene, other, blind), f"{blind} deliveries of unknown outcome are listed", 60)

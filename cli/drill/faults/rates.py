@@ -22,7 +22,7 @@ SAME_SLOT_SECONDS = 0.001
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Three accounts at once: one with a rate, one with a quota, one whose platform asks to wait."""
-    people, extra, restarts, wait = (15, 1, 1, 3) if short else (120, 4, 6, 6)
+    people, extra, restarts, wait = (12, 1, 1, 3) if short else (120, 4, 6, 6)
     await scene.behave()
     paced = await scene.channel(RATE)
     capped = await scene.channel(RATE, daily_quota=people)
@@ -56,8 +56,8 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
 
 
 async def _two_campaigns(scene: Scene, channel: Channel, people: int) -> tuple[Campaign, Campaign]:
-    first = await scene.campaign(channel, people, window=2)
-    return first, await scene.campaign(channel, people, window=2)
+    first = await scene.campaign(channel, people, window=1)
+    return first, await scene.campaign(channel, people, window=1)
 
 
 async def _restart(scene: Scene, chance: Random, workers: list[Child], restarts: int) -> None:

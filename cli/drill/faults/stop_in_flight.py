@@ -19,10 +19,10 @@ ON_ITS_WAY_SECONDS = 1.0
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Half of a campaign's people write STOP, each within a second or so of their own message."""
-    people = 40 if short else 400
+    people = 30 if short else 400
     await scene.behave()
     channel = await scene.channel(RATE)
-    campaign = await scene.campaign(channel, people, window=2)
+    campaign = await scene.campaign(channel, people, window=1)
     stopping = chance.sample(campaign.phones, people // 2)
     last = people / RATE
     began = time.monotonic()
@@ -32,7 +32,7 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
         await scene.write(channel, phone, "STOP")
     await scene.until_over(campaign)
     await scene.until_told()
-    again = await scene.campaign(channel, stopping, window=2)
+    again = await scene.campaign(channel, stopping, window=1)
     await scene.until_over(again)
     tally, late, spared = await _judge(scene, campaign, again, stopping)
     done = f"{len(stopping)} of {people} people write STOP around their own send: {spared} in time, {late} on its way"

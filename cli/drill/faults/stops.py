@@ -30,11 +30,11 @@ class Stops:
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Several workers at a time come and are stopped again, beside one that stays."""
-    people, stops = (60, 4) if short else (700, 100)
+    people, stops = (150, 3) if short else (700, 100)
     await scene.behave()
     channel = await scene.channel(RATE)
     await scene.fault({"kind": "delay", "seconds": SLOW_ANSWER, "match": {"device": channel.device}})
-    campaign = await scene.campaign(channel, people, window=2)
+    campaign = await scene.campaign(channel, people, window=1)
     await scene.until_out(campaign, 2)
     ends = Stops(stops)
     draws = [Random(chance.random()) for _ in range(min(AT_ONCE, stops))]  # noqa: S311 - repeats from the seed

@@ -9,17 +9,17 @@ from cli.drill.outcome import Outcome
 from cli.drill.scene import Channel, Scene
 from cli.drill.waiting import until
 
-PEOPLE: dict[str, Any] = {"reply_share": 0.4, "stop_share": 0.0, "delay": {"min_seconds": 0.3, "max_seconds": 3.0}}
+PEOPLE: dict[str, Any] = {"reply_share": 0.4, "stop_share": 0.0, "delay": {"min_seconds": 0.3, "max_seconds": 2.0}}
 
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Kills with outages between nought and thirty seconds; two of ten are long."""
-    people, downs = (40, [2.0]) if short else (400, outages(chance))
+    people, downs = (25, [1.0]) if short else (400, outages(chance))
     await scene.behave(**PEOPLE)
     channel = await scene.channel(20.0)
     bystander = await scene.channel(20.0)
     pacing = {"delay_seconds": 0.15, "batch_size": 50, "max_delay_seconds": 1}
-    campaign = await scene.campaign(channel, people, window=12, pacing=pacing)
+    campaign = await scene.campaign(channel, people, window=3 if short else 12, pacing=pacing)
     await scene.until_out(campaign, 5)
     recovery, taken = 0.0, 0
     for down in downs:

@@ -9,7 +9,7 @@ from typing import Any
 from cli.drill.outcome import Outcome, Tally
 from cli.drill.scene import Campaign, Scene
 
-PEOPLE: dict[str, Any] = {"reply_share": 0.3, "stop_share": 0.02, "delay": {"min_seconds": 0.5, "max_seconds": 4.0}}
+PEOPLE: dict[str, Any] = {"reply_share": 0.3, "stop_share": 0.02, "delay": {"min_seconds": 0.3, "max_seconds": 2.0}}
 CHANNEL_RATE = 40.0
 
 
@@ -25,7 +25,7 @@ class Size:
 
 
 FULL = Size(people=1000, kills=20, delay_seconds=0.06, window_seconds=15, compare=True)
-SHORT = Size(people=60, kills=2, delay_seconds=0.06, window_seconds=5, compare=False)
+SHORT = Size(people=40, kills=2, delay_seconds=0.06, window_seconds=3, compare=False)
 
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
