@@ -1,6 +1,6 @@
 # Relance: `make demo` shows the main job, `make up` keeps it running, `make test` proves it. Each installs what is missing.
 
-.PHONY: help install demo up test bench check format lock clean
+.PHONY: help install demo up test drill bench check format lock clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -49,6 +49,9 @@ up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 
 test: $(INSTALLED)  ## Run the tests (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+drill: $(INSTALLED)  ## Break a stack of its own in every way it must survive (ARGS="--seed 7 --only F03")
+	@$(BIN)/relance drill $(ARGS)
 
 bench: $(INSTALLED)  ## Measure speed and cost against baselines of the same run (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark $(ARGS)

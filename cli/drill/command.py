@@ -3,9 +3,11 @@
 import asyncio
 import secrets
 import shutil
+import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,9 +65,21 @@ def _drill(faults: list[Fault], seed: int, *, short: bool) -> Result:
     place = Path(mkdtemp(prefix="relance-drill-"))
     place.chmod(0o755)  # PostgreSQL's own user must get through
     say(f"seed {seed}; logs are in {place / 'data' / 'logs'}")
-    result = asyncio.run(perform(place / "data", faults, seed, short=short, say=say))
+    try:
+        result = asyncio.run(_terminable(perform(place / "data", faults, seed, short=short, say=say)))
+    except asyncio.CancelledError:
+        shutil.rmtree(place, ignore_errors=True)
+        say(f"stopped; --seed {seed} repeats it")
+        raise typer.Exit(130) from None
     if result.passed:
         shutil.rmtree(place, ignore_errors=True)
     else:
         say(f"everything is kept in {place}")
     return result
+
+
+async def _terminable(performance: Coroutine[Any, Any, Result]) -> Result:
+    """Lets SIGTERM end the drill as Ctrl-C does, so that its stack is stopped in good order."""
+    task = asyncio.ensure_future(performance)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task

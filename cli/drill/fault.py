@@ -18,3 +18,5 @@ class Fault:
     name: str
     title: str
     run: Run
+    beside: str = ""
+    """In the short form, faults with the same word here go on at once: they break nothing that the others use."""

@@ -79,26 +79,39 @@ async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: 
     ):
         given_up = asyncio.create_task(stack.wait_failed())
         try:
-            rows = [await _one(scene, fault, seed, short=short, given_up=given_up, say=say) for fault in faults]
+            rows = []
+            for group in groups(faults, short=short):
+                turns = [_one(scene, fault, seed, short=short, given_up=given_up, say=say) for fault in group]
+                rows += await asyncio.gather(*turns)
         finally:
             given_up.cancel()
             await asyncio.gather(given_up, return_exceptions=True)
     findings = await asyncio.to_thread(scan, stack.data_dir / "logs")
-    return Result(seed, short, time.monotonic() - began, tuple(rows), tuple(findings))
+    return Result(
+        seed, short, time.monotonic() - began, tuple(sorted(rows, key=lambda row: row.fault.name)), tuple(findings)
+    )
+
+
+def groups(faults: Sequence[Fault], *, short: bool) -> list[list[Fault]]:
+    """Faults that go on at once: each alone, but in the short form those that do not meet."""
+    found: dict[str, list[Fault]] = {}
+    for fault in faults:
+        found.setdefault((short and fault.beside) or fault.name, []).append(fault)
+    return list(found.values())
 
 
 async def _one(scene: Scene, fault: Fault, seed: int, *, short: bool, given_up: "asyncio.Task[None]", say: Say) -> Row:
     """One fault, on a stack that is well at its beginning; a condition that never came about is its verdict."""
     say(f"{fault.name}: {fault.title} …")
-    began = time.monotonic()
+    began, part = time.monotonic(), scene.part_of(fault.name)
     async with _watched(given_up):
         try:
-            await scene.seconds_until_ready()
+            await part.seconds_until_ready()
             chance = Random(f"{seed}:{fault.name}")  # noqa: S311 - a drill must repeat from its seed
-            outcome = await fault.run(scene, chance, short)
+            outcome = await fault.run(part, chance, short)
         except (NotInTime, ApiError, httpx.HTTPError) as error:
             outcome = Outcome(f"broke off: {type(error).__name__}", conditions={str(error) or repr(error): False})
-        await scene.fault()
+        await part.fault()
     row = Row(fault, time.monotonic() - began, outcome)
     say(f"{fault.name}: {'passed' if outcome.passed else 'FAILED'} after {row.seconds:.0f} s: {outcome.done}")
     for words in outcome.complaints:

@@ -15,12 +15,12 @@ from cli.drill.faults import (
 
 FAULTS = (
     Fault("F01", "the worker is killed", worker_kills.run),
-    Fault("F03", "answers get lost", lost_answers.run),
+    Fault("F03", "answers get lost", lost_answers.run, "platform"),
     Fault("F04", "webhooks storm", webhook_storm.run),
-    Fault("F05", "STOP arrives in flight", stop_in_flight.run),
+    Fault("F05", "STOP arrives in flight", stop_in_flight.run, "platform"),
     Fault("F07", "PostgreSQL crashes", database_crashes.run),
     Fault("F08", "Temporal is killed", temporal_kills.run),
-    Fault("F13", "rates, caps and many workers", rates.run),
-    Fault("F14", "platforms in trouble", outages.run),
-    Fault("F15", "workers are stopped", stops.run),
+    Fault("F13", "rates, caps and many workers", rates.run, "workers"),
+    Fault("F14", "platforms in trouble", outages.run, "platform"),
+    Fault("F15", "workers are stopped", stops.run, "workers"),
 )

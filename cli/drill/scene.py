@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ AWAY = frozenset({502, 503, 504})
 PATIENCE_SECONDS = 60.0
 SETTLED_SECONDS = 120.0
 OVER = frozenset({"completed", "cancelled"})
-QUIET = {"out_new": False, "delivered_share": 0.0, "read_share": 0.0}
-"""Receipts that only say `sent`: a fault that is not about receipts need not pay for them."""
+SILENT = {"announce": False}
+"""No receipts: what became of a message is known from its answer, or from asking."""
 
 Json = dict[str, Any]
 
@@ -63,6 +64,14 @@ class Scene:
         self.api = api
         self.simulator = simulator
         self._numbers = iter(range(10_000))
+        self._rules: dict[str, tuple[Json, ...]] = {}
+        self._part = ""
+
+    def part_of(self, name: str) -> "Scene":
+        """The same scene for one of several faults at once: what it breaks at the platform is its own to mend."""
+        part = copy(self)
+        part._part = name
+        return part
 
     def new_phones(self, count: int) -> list[str]:
         """Numbers of the range that the French regulator keeps for fiction, none given twice."""
@@ -174,15 +183,16 @@ class Scene:
         answer.raise_for_status()
         return answer.json()
 
-    async def behave(self, receipts: Json | None = None, **people: Any) -> None:
+    async def behave(self, **people: Any) -> None:
         """How people answer from now on: by default nobody does. Webhooks that were not heard are repeated soon."""
-        body = {"people": {"reply_share": 0.0, "stop_share": 0.0, **people}, "receipts": receipts or QUIET}
+        body = {"people": {"reply_share": 0.0, "stop_share": 0.0, **people}, "receipts": SILENT}
         webhooks = {"backoff_seconds": 0.3, "backoff_cap_seconds": 2.0}
         await self.control("PUT", "behaviour", json={**body, "webhooks": webhooks})
 
-    async def fault(self, *rules: Json, **others: Any) -> None:
-        """The platform's faults from now on; none heals everything."""
-        await self.control("PUT", "faults", json={"rules": list(rules), **others})
+    async def fault(self, *rules: Json) -> None:
+        """What this fault breaks at the platform from now on; none mends it."""
+        self._rules[self._part] = rules
+        await self.control("PUT", "faults", json={"rules": [rule for each in self._rules.values() for rule in each]})
 
     async def write(self, channel: Channel, phone: str, words: str) -> None:
         """A person writes to the channel now."""
@@ -199,14 +209,17 @@ class Scene:
         summary: Json = await self.control("GET", "summary", params={"device": channel.device})
         return summary
 
-    async def until_told(self, within: float = 60.0) -> None:
-        """Waits until the platform has told all that it has to tell."""
+    async def until_told(self, channel: Channel, within: float = 60.0) -> None:
+        """Waits until the platform has told every text that the channel's people wrote or will write."""
 
         async def told() -> bool:
-            summary = await self.control("GET", "summary", params={"since": time.time()})
-            return not summary["events_planned"] and not summary["webhooks_pending"]
+            people = (await self.control("GET", "people", params={"device": channel.device, "limit": 10_000}))["items"]
+            replies = [reply for person in people for reply in person["replies"]]
+            return not any(person["pending_replies"] for person in people) and all(
+                reply["acked_at"] is not None for reply in replies
+            )
 
-        await until(told, "the platform has told its last receipt and reply", within)
+        await until(told, "the platform has told the last reply", within)
 
     async def seconds_until_next_post(self, within: float = 60.0) -> float:
         """How long from now until the platform is asked to send something."""
@@ -233,7 +246,7 @@ class Scene:
 
     async def judge(self, campaign: Campaign, *, beside: Campaign | None = None) -> Tally:
         """Both accounts of a campaign that is over, person by person; `beside` is another one on its channel."""
-        await self.until_told()
+        await self.until_told(campaign.channel)
         log = await self.log(campaign.channel)
         return await asyncio.to_thread(self._judge, campaign, log, frozenset(beside.phones if beside else ()))
 

@@ -15,9 +15,6 @@ SHARE = 10
 """One in ten, and one of every ten in a row: a run of bad luck would rightly trip the campaign's breaker."""
 
 SETTLE_WITHIN = 60.0
-SILENT = {"announce": False}
-"""No receipt tells what became of a message: only asking does."""
-
 WAYS: list[dict[str, Any]] = [
     {"kind": "timeout", "seconds": 8},
     {"kind": "accept_then_drop"},
@@ -32,7 +29,7 @@ WAYS: list[dict[str, Any]] = [
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Every tenth first call loses its answer; some more do so at a platform that cannot be asked."""
     people, blind = (40, 2) if short else (2000, 20)
-    await scene.behave(SILENT)
+    await scene.behave()
     channel, silent = await scene.channel(RATE), await scene.channel(5.0)
     phones, unasked = scene.new_phones(people), scene.new_phones(blind)
     lossy = [chance.choice(phones[place : place + SHARE]) for place in range(0, people, SHARE)]

@@ -104,5 +104,5 @@ async def _too_soon(scene: Scene, channel: Channel, posts: list[dict[str, Any]],
         "SELECT extract(epoch FROM throttled_until) FROM channels WHERE id = CAST(:id AS uuid)", id=channel.id
     )
     known_at = float(rows[0][0]) - wait
-    asked = min(post["at"] for post in posts if post["status"] == 429)
+    asked = max(post["at"] for post in posts if post["status"] == 429)
     return [post["at"] for post in posts if known_at + LATE_SECONDS < post["at"] < asked + wait]

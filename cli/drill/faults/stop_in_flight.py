@@ -31,7 +31,7 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
         await asyncio.sleep(began + moment - time.monotonic())
         await scene.write(channel, phone, "STOP")
     await scene.until_over(campaign)
-    await scene.until_told()
+    await scene.until_told(channel)
     again = await scene.campaign(channel, stopping, window=1)
     await scene.until_over(again)
     tally, late, spared = await _judge(scene, campaign, again, stopping)
