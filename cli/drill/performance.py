@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -20,6 +21,8 @@ from cli.stack.errors import StackError
 from cli.stack.probes import free_port
 from cli.stack.stack import running_stack
 from settings import Settings, external_temporal
+
+STACK_LOG = "logs/stack.log"
 
 Say = Callable[[str], None]
 
@@ -70,11 +73,22 @@ def drill_settings(data_dir: Path, *, short: bool = False) -> Settings:
     )
 
 
+def noted(path: Path) -> Say:
+    """Keeps what the stack says of its parts' deaths and lives, with the time, beside their logs."""
+
+    def say(sentence: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {sentence}\n")
+
+    return say
+
+
 async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: bool, say: Say) -> Result:
     """Runs the faults one after the other. Raises StackError when the stack itself cannot run."""
     began = time.monotonic()
     async with (
-        running_stack(drill_settings(data_dir, short=short), say=lambda _: None) as stack,
+        running_stack(drill_settings(data_dir, short=short), say=noted(data_dir / STACK_LOG)) as stack,
         opened(stack) as scene,
     ):
         given_up = asyncio.create_task(stack.wait_failed())

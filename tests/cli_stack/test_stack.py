@@ -1,6 +1,7 @@
 """The stack with its real database and its real Temporal: kills, restarts, ports, and what stays."""
 
 import socket
+from signal import SIGQUIT
 
 import httpx
 import psutil
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from cli.stack.errors import AlreadyRunningError, PartFailedError, PortInUseError, StackError
+from cli.stack.restarts import OWN_DEATHS
 from cli.stack.stack import Stack, running_stack
 from cli.stack.state import read_state
 from cli.stack.temporal import SEARCH_ATTRIBUTES
@@ -46,6 +48,24 @@ async def test_killed_parts_come_back_with_their_data(stack_settings: Settings, 
             assert f"{part} runs again" in said
         assert await sql(stack, "SELECT answer FROM kept") == 42
         assert (await client.get_workflow_handle("campaign/1").describe()).status == WorkflowExecutionStatus.RUNNING
+
+
+async def test_crashes_that_a_drill_brings_about_are_not_held_against_a_part(
+    stack_settings: Settings, said: Said
+) -> None:
+    async with running_stack(stack_settings, ["postgres"], fast=True, say=said) as stack:
+        await sql(stack, "CREATE TABLE kept AS SELECT 42 AS answer")
+        for _ in range(OWN_DEATHS + 1):
+            stack.kill("postgres", SIGQUIT)
+            await stack.wait_ready("postgres")
+        assert await sql(stack, "SELECT answer FROM kept") == 42
+
+
+async def test_a_part_may_be_kept_away_for_a_while(stack_settings: Settings, said: Said) -> None:
+    async with running_stack(stack_settings, ["temporal"], fast=True, say=said) as stack:
+        stack.kill("temporal", down_seconds=1.5)
+        await stack.wait_ready("temporal")
+        assert "temporal ended with status -9; starting it again in 1.5 s" in said
 
 
 async def test_a_second_start_goes_on_with_the_same_data(stack_settings: Settings, said: Said) -> None:

@@ -8,7 +8,7 @@ from cli.drill.command import chosen
 from cli.drill.fault import Fault
 from cli.drill.logs import Finding
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.performance import Result, Row
+from cli.drill.performance import Result, Row, groups
 from cli.drill.registry import FAULTS
 from cli.drill.report import BEGIN, END, as_json, write_section
 from cli.drill.scene import Scene
@@ -48,6 +48,14 @@ def test_a_line_of_trouble_in_a_log_fails_a_drill_whose_faults_all_passed() -> N
     troubled = result(1, Outcome("done"), Finding("worker.log", "traceback", 3, "Traceback"))
     assert not troubled.passed
     assert as_json(troubled)["passed"] is False
+
+
+def test_only_the_short_form_runs_faults_at_once_and_only_those_that_do_not_meet() -> None:
+    assert groups(FAULTS, short=False) == [[fault] for fault in FAULTS]
+    names = [[fault.name for fault in group] for group in groups(FAULTS, short=True)]
+    assert ["F03", "F05", "F14"] in names
+    assert ["F01"] in names
+    assert sorted(name for group in names for name in group) == [fault.name for fault in FAULTS]
 
 
 def test_faults_are_chosen_by_name_in_the_drills_own_order() -> None:
