@@ -221,12 +221,15 @@ class Scene:
 
         await until(told, "the platform has told the last reply", within)
 
-    async def seconds_until_next_post(self, within: float = 60.0) -> float:
-        """How long from now until the platform is asked to send something."""
+    async def seconds_until_next_post(self, campaign: Campaign, within: float = 60.0) -> float:
+        """How long from now until the platform is asked to send something, or the campaign has nothing left to send."""
         before = await self._posts_so_far()
 
         async def more() -> bool:
-            return await self._posts_so_far() > before
+            if await self._posts_so_far() > before:
+                return True
+            counts = await self.counts(campaign)
+            return not counts.pending and not counts.sending
 
         return await until(more, "something is sent again", within)
 

@@ -27,7 +27,7 @@ FIRST_COOL_DOWN_SECONDS = 5.0
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """The four accounts send at once: first all well, then in trouble, then healed."""
-    well, trouble = (2.0, 4.0) if short else (15.0, 40.0)
+    well, trouble = (2.0, 4.0) if short else (12.0, 32.0)
     await scene.behave()
     down, flaky, sound = [await scene.channel(RATE) for _ in range(3)]
     slow = await scene.channel(SLOW_RATE)

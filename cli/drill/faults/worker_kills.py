@@ -38,7 +38,7 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     expected = undisturbed or size.people * size.delay_seconds + size.window_seconds
     campaign = await _campaign(scene, size)
     began = time.monotonic()
-    kills = asyncio.create_task(_kill(scene, chance, size.kills, expected * 0.8))
+    kills = asyncio.create_task(_kill(scene, campaign, chance, size.kills, expected * 0.8))
     try:
         await scene.until_over(campaign, 400)
         done, recovery = await kills
@@ -68,7 +68,9 @@ async def _campaign(scene: Scene, size: Size) -> Campaign:
     return await scene.campaign(channel, size.people, window=size.window_seconds, pacing=pacing)
 
 
-async def _kill(scene: Scene, chance: Random, count: int, within_seconds: float) -> tuple[int, float]:
+async def _kill(
+    scene: Scene, campaign: Campaign, chance: Random, count: int, within_seconds: float
+) -> tuple[int, float]:
     """Kills at random moments; returns how many, and the longest time from a kill to the platform's next call."""
     moments = sorted(chance.uniform(0.5, within_seconds) for _ in range(count))
     began, longest = time.monotonic(), 0.0
@@ -76,5 +78,5 @@ async def _kill(scene: Scene, chance: Random, count: int, within_seconds: float)
         await asyncio.sleep(began + moment - time.monotonic())
         await scene.stack.wait_ready("worker")
         scene.stack.kill("worker")
-        longest = max(longest, await scene.seconds_until_next_post())
+        longest = max(longest, await scene.seconds_until_next_post(campaign))
     return count, longest
