@@ -6,20 +6,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import httpx
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
-from cli.client import Api, ApiUnreachable
 from cli.demo import script
-from cli.demo.collection import collect
-from cli.demo.platform import Platform
-from cli.demo.runs import Run
+from cli.drill.accounts import Campaign, Channel, both_accounts, rows
 from cli.drill.judgement import judged
 from cli.drill.outcome import Tally
 from cli.drill.waiting import NotInTime, until
@@ -34,26 +27,6 @@ SILENT = {"announce": False}
 """No receipts: what became of a message is known from its answer, or from asking."""
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A connected account and the device that stands for it at the platform."""
-
-    id: str
-    device: str
-    token: str
-    webhook_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A campaign under way, or one that waits for its start."""
-
-    id: str
-    channel: Channel
-    phones: list[str]
-    window_seconds: float
 
 
 class Scene:
@@ -236,45 +209,20 @@ class Scene:
     async def _posts_so_far(self) -> int:
         return int((await self.simulator.get("/healthz")).json()["posts"])
 
-    # The judge's sources
+    # The judge
 
     async def rows(self, statement: str, **values: Any) -> list[Sequence[Any]]:
         """What the database holds, whoever's it is."""
-        engine = create_async_engine(self.stack.addresses.database, poolclass=NullPool)
-        try:
-            async with engine.connect() as connection:
-                return list((await connection.execute(text(statement), values)).all())
-        finally:
-            await engine.dispose()
+        return await rows(self.stack.addresses.database, statement, **values)
 
     async def judge(self, campaign: Campaign, *, beside: Campaign | None = None) -> Tally:
         """Both accounts of a campaign that is over, person by person; `beside` is another one on its channel."""
         await self.until_told(campaign.channel)
         log = await self.log(campaign.channel)
-        return await asyncio.to_thread(self._judge, campaign, log, frozenset(beside.phones if beside else ()))
-
-    def _judge(self, campaign: Campaign, log: Json, others: frozenset[str]) -> Tally:
-        run = Run(
-            id=campaign.id,
-            device=campaign.channel.device,
-            secret="",
-            contacts=Path("drill.csv"),
-            rows=len(campaign.phones),
-            rate=1,
-            window_seconds=campaign.window_seconds,
-            campaign_id=campaign.id,
-            added=len(campaign.phones),
-        )
-        platform = Platform(self.stack.addresses.simulator)
-        try:
-            with Api(self.stack.addresses.api, self.stack.api_key or "") as api:
-                evidence = collect(api, platform, run)
-        except ApiUnreachable as error:
-            raise NotInTime(str(error)) from error
-        finally:
-            platform.close()
-        seen = tuple(person for person in evidence.seen if person.phone not in others)
-        return judged(replace(evidence, seen=seen), log)
+        found = await asyncio.to_thread(both_accounts, self.stack, campaign)
+        others = frozenset(beside.phones if beside else ())
+        seen = tuple(person for person in found.seen if person.phone not in others)
+        return judged(replace(found, seen=seen), log)
 
 
 @asynccontextmanager

@@ -5,9 +5,10 @@ import time
 from random import Random
 from typing import Any
 
+from cli.drill.accounts import Campaign
 from cli.drill.judgement import resent_unasked
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Scene
+from cli.drill.scene import Scene
 from cli.drill.waiting import until
 
 RATE = 40.0

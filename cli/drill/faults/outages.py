@@ -5,9 +5,10 @@ import time
 from random import Random
 from typing import Any
 
+from cli.drill.accounts import Campaign, Channel
 from cli.drill.judgement import over_the_rate
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Channel, Scene
+from cli.drill.scene import Scene
 from cli.drill.waiting import until
 
 RATE = 4.0

@@ -6,9 +6,10 @@ from random import Random
 from signal import SIGKILL, SIGTERM
 from typing import Any
 
+from cli.drill.accounts import Campaign, Channel
 from cli.drill.judgement import over_the_rate, repeats
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Channel, Scene
+from cli.drill.scene import Scene
 from cli.drill.waiting import until
 from cli.drill.workers import more_workers, start_worker
 from cli.stack.process import Child, stop
@@ -22,7 +23,7 @@ SAME_SLOT_SECONDS = 0.001
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Three accounts at once: one with a rate, one with a quota, one whose platform asks to wait."""
-    people, extra, restarts, wait = (12, 1, 1, 3) if short else (120, 4, 6, 6)
+    people, extra, restarts, wait = (12, 1, 1, 3) if short else (80, 4, 6, 6)
     await scene.behave()
     paced = await scene.channel(RATE)
     capped = await scene.channel(RATE, daily_quota=people)

@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 
+from cli.drill.accounts import Campaign
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Scene
+from cli.drill.scene import Scene
 from cli.drill.workers import start_worker
 from cli.stack.process import stop
 

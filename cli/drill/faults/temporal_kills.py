@@ -5,16 +5,17 @@ import time
 from random import Random
 from typing import Any
 
+from cli.drill.accounts import Channel
 from cli.drill.outcome import Outcome
-from cli.drill.scene import Channel, Scene
+from cli.drill.scene import Scene
 from cli.drill.waiting import until
 
 PEOPLE: dict[str, Any] = {"reply_share": 0.4, "stop_share": 0.0, "delay": {"min_seconds": 0.3, "max_seconds": 2.0}}
 
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
-    """Kills with outages between nought and thirty seconds; two of ten are long."""
-    people, downs = (25, [1.0]) if short else (400, outages(chance))
+    """Kills with outages between nought and thirty seconds; one of ten is long."""
+    people, downs = (25, [1.0]) if short else (300, outages(chance))
     await scene.behave(**PEOPLE)
     channel = await scene.channel(20.0)
     bystander = await scene.channel(20.0)
@@ -42,8 +43,8 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
 
 
 def outages(chance: Random) -> list[float]:
-    """Ten durations: eight short ones, two between ten and thirty seconds."""
-    downs = [chance.uniform(0.0, 3.0) for _ in range(8)] + [chance.uniform(10.0, 20.0), chance.uniform(20.0, 30.0)]
+    """Ten durations: eight short ones, one of some seconds, one between twenty and thirty."""
+    downs = [chance.uniform(0.0, 3.0) for _ in range(8)] + [chance.uniform(3.0, 10.0), chance.uniform(20.0, 30.0)]
     chance.shuffle(downs)
     return downs
 

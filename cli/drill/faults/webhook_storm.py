@@ -4,9 +4,10 @@ import asyncio
 import time
 from random import Random
 
+from cli.drill.accounts import Campaign
 from cli.drill.judgement import missing, repeats
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Scene
+from cli.drill.scene import Scene
 from cli.drill.storm import Event, Storm, shuffled
 
 CONNECTIONS = 64

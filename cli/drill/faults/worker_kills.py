@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from cli.drill.accounts import Campaign
 from cli.drill.outcome import Outcome, Tally
-from cli.drill.scene import Campaign, Scene
+from cli.drill.scene import Scene
 
 PEOPLE: dict[str, Any] = {"reply_share": 0.3, "stop_share": 0.02, "delay": {"min_seconds": 0.3, "max_seconds": 2.0}}
 CHANNEL_RATE = 40.0
@@ -24,7 +25,7 @@ class Size:
     compare: bool
 
 
-FULL = Size(people=1000, kills=20, delay_seconds=0.06, window_seconds=15, compare=True)
+FULL = Size(people=1000, kills=20, delay_seconds=0.05, window_seconds=15, compare=True)
 SHORT = Size(people=40, kills=2, delay_seconds=0.06, window_seconds=3, compare=False)
 
 
