@@ -1,5 +1,6 @@
 """What an activity makes of a database or an engine that is away for a moment: one line, and another try soon."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,10 @@ logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 class Outages(Interceptor):
-    """An outage is nobody's bug: it fails the attempt without a traceback, and is tried again within seconds."""
+    """An outage is nobody's bug: it fails the attempt without a traceback, and is tried again within seconds.
+
+    So is the end of an attempt that nobody waits for: its campaign was cancelled, or a stalled process missed a beat.
+    """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         """Puts itself around the activity; the argument's name is the SDK's."""
@@ -36,6 +40,20 @@ class _Postponing(ActivityInboundInterceptor):
             if who is None:
                 raise
             raise _postponed(who, error) from None
+        except asyncio.CancelledError:
+            if not _forgotten():
+                raise
+            # The SDK would call this cancellation a failure and log a page about it.
+            logger.info("activity.forgotten", activity_type=activity.info().activity_type)
+            raise ApplicationError(
+                "Nobody waits for this attempt any more.", type="Forgotten", category=ApplicationErrorCategory.BENIGN
+            ) from None
+
+
+def _forgotten() -> bool:
+    """Whether the attempt was ended since its workflow is over, or another attempt has taken its place."""
+    details = activity.cancellation_details()
+    return details is not None and (details.not_found or details.timed_out)
 
 
 def away(error: BaseException) -> str | None:

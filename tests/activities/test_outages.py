@@ -1,5 +1,6 @@
 """An activity that meets a database or a Temporal that is away: one line, another try soon, and no traceback."""
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -75,6 +76,45 @@ async def test_tries_grow_apart_but_never_beyond_a_few_seconds() -> None:
 
     assert delays == sorted(delays)
     assert timedelta(0) < delays[0] < delays[-1] == timedelta(seconds=LONGEST_TRY_SECONDS)
+
+
+class Waiting(ActivityInboundInterceptor):
+    """An activity that waits until it is cancelled."""
+
+    def __init__(self, begun: asyncio.Event) -> None:
+        self.begun = begun
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> object:  # noqa: A002 - the SDK's name
+        self.begun.set()
+        return await asyncio.Event().wait()
+
+
+async def cancelled(details: activity.ActivityCancellationDetails) -> None:
+    """An attempt that is cancelled for these reasons while it waits."""
+    environment, begun = ActivityEnvironment(), asyncio.Event()
+    around = Outages().intercept_activity(Waiting(begun))
+
+    @activity.defn
+    async def work() -> None:
+        await around.execute_activity(ExecuteActivityInput(fn=work, args=(), executor=None, headers={}))
+
+    working = asyncio.create_task(environment.run(work))
+    await begun.wait()
+    environment.cancel(cancellation_details=details)
+    await working
+
+
+@pytest.mark.parametrize("reason", ["not_found", "timed_out"])
+async def test_an_attempt_that_nobody_waits_for_ends_without_a_word_of_failure(reason: str) -> None:
+    with pytest.raises(ApplicationError, match="Nobody waits") as caught:
+        await cancelled(activity.ActivityCancellationDetails(**{reason: True}))
+    assert caught.value.category == ApplicationErrorCategory.BENIGN
+
+
+@pytest.mark.parametrize("reason", ["cancel_requested", "worker_shutdown", "paused", "reset"])
+async def test_a_cancellation_that_somebody_asked_for_stays_one(reason: str) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled(activity.ActivityCancellationDetails(**{reason: True}))
 
 
 @pytest.mark.parametrize(
