@@ -1,4 +1,4 @@
-"""What the judge reads: channels and campaigns as the drill knows them, both accounts of one, and the database itself."""
+"""What the judge reads: channels and campaigns as the drill knows them, both accounts of one, the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
