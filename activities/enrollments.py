@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from db.closing import TextWaits, close_enrollment
 from db.engine import Database
@@ -28,6 +28,11 @@ class EnrollmentRecords(Enrollments):
                 closed, interaction_id = await close_enrollment(
                     session, at.tenant_id, at.campaign_id, at.contact_id, request.outcome
                 )
-        except TextWaits as waits:
-            raise ApplicationError("a text waits to be processed", type="Later", next_retry_delay=LOOK_AGAIN) from waits
+        except TextWaits:
+            raise ApplicationError(
+                "a text waits to be processed",
+                type="Later",
+                next_retry_delay=LOOK_AGAIN,
+                category=ApplicationErrorCategory.BENIGN,  # waiting for the sweep is nobody's error
+            ) from None
         return CloseResult(closed=closed, interaction_id=interaction_id)

@@ -1,0 +1,39 @@
+"""The end of an enrollment that has to wait for a stored text: quiet, and left to a timer of the server."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
+
+from activities.enrollments import EnrollmentRecords
+from db.engine import Database
+from db.inbound import store_event
+from domain.inbound import IncomingEvent, TextFact
+from domain.statuses import Outcome
+from tests.ledger_world import World, sender, settle
+from tests.platform_double import PlatformDouble
+from workflows.policies import RECORD
+from workflows.ports import CloseRequest, EnrollmentRef
+
+
+async def test_an_end_that_waits_for_a_text_is_no_failure_and_holds_no_worker(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    await settle(sender(database, PlatformDouble()), person.message_1())
+    fact = TextFact(provider_message_id=uuid4().hex, phone=person.phone, text="Yes")
+    event = IncomingEvent(
+        channel_id=world.channel_id, dedupe_key=uuid4().hex, event_name="message:in:new", raw=b"{}", facts=[fact]
+    )
+    async with database.tenant(world.tenant_id) as session:
+        await store_event(session, world.tenant_id, event)
+    at = EnrollmentRef(tenant_id=world.tenant_id, campaign_id=world.campaign_id, contact_id=person.contact_id)
+
+    with pytest.raises(ApplicationError, match="a text waits") as caught:
+        await ActivityEnvironment().run(
+            EnrollmentRecords(database).close, CloseRequest(enrollment=at, outcome=Outcome.NO_REPLY)
+        )
+
+    assert caught.value.category == ApplicationErrorCategory.BENIGN, "it would log a traceback each time"
+    assert (caught.value.next_retry_delay or timedelta(0)) > RECORD["local_retry_threshold"]
