@@ -72,7 +72,7 @@ class Witness:
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """`pg_ctl stop -m immediate` is a SIGQUIT to the server: no checkpoint, every connection gone."""
-    people, crashes = (30, 1) if short else (400, 20)
+    people, crashes = (30, 1) if short else (300, 20)
     await scene.behave(**PEOPLE)
     channel = await scene.channel(20.0)
     pacing = {"delay_seconds": 0.12, "batch_size": 50, "max_delay_seconds": 1}
