@@ -12,7 +12,6 @@ from cli.drill.workers import start_worker
 from cli.stack.process import stop
 
 AT_ONCE = 4
-RATE = 10.0
 SLOW_ANSWER = 0.4
 """The platform takes so long to answer each call, so that a stop finds several of them under way."""
 
@@ -31,9 +30,9 @@ class Stops:
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Several workers at a time come and are stopped again, beside one that stays."""
-    people, stops = (150, 3) if short else (700, 100)
+    people, stops, rate = (100, 2, 5.0) if short else (700, 100, 10.0)
     await scene.behave()
-    channel = await scene.channel(RATE)
+    channel = await scene.channel(rate)
     await scene.fault({"kind": "delay", "seconds": SLOW_ANSWER, "match": {"device": channel.device}})
     campaign = await scene.campaign(channel, people, window=1)
     await scene.until_out(campaign, 2)

@@ -17,7 +17,7 @@ WORDS = ("Yes, please", "How much is it?", "Tell me more", "Where are you?")
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Everybody in a campaign writes many texts; each is told five times over, by 64 connections at once."""
-    people, texts, kills = (20, 200, 1) if short else (200, 10_000, 5)
+    people, texts, kills = (20, 60, 1) if short else (200, 10_000, 5)
     await scene.behave()
     campaign = await scene.campaign(await scene.channel(40.0), people, window=600)
     await scene.until_out(campaign, people)
