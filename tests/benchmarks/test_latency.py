@@ -91,7 +91,7 @@ def record(figures: Figures, first: int, case: str, waits: Sequence[float]) -> N
 
 async def test_reply_to_message_2_while_idle(figures: Figures, bench: Bench) -> None:
     house = await bench.house()
-    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES))
+    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES), rate=FAST)
     waits = await answered(house, campaign, campaign.phones)
     record(figures, 1, "idle", waits.total)
 
@@ -99,14 +99,14 @@ async def test_reply_to_message_2_while_idle(figures: Figures, bench: Bench) -> 
 async def test_reply_to_message_2_while_5000_wait(figures: Figures, bench: Bench) -> None:
     house = await bench.house()
     channel = await house.channel(FAST)
-    campaign = await waiting_campaign(bench, house, channel, phones(WAITING))
+    campaign = await waiting_campaign(bench, house, channel, phones(WAITING), rate=FAST)
     waits = await answered(house, campaign, campaign.phones[:REPLIES])
     record(figures, 3, f"{WAITING:,} waiting", waits.total)
 
 
 async def test_reply_to_message_2_while_campaigns_are_started(figures: Figures, bench: Bench) -> None:
     house = await bench.house()
-    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES))
+    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES), rate=FAST)
     totals: list[float] = []
     for begin in range(0, REPLIES, REPLIES // STARTS):
         other = await house.campaign(await house.channel(1), phones=phones(100, 10_000 + begin), pacing={})
@@ -118,7 +118,7 @@ async def test_reply_to_message_2_while_campaigns_are_started(figures: Figures, 
 
 async def test_reply_to_message_2_while_another_campaign_launches_1000(figures: Figures, bench: Bench) -> None:
     house = await bench.house()
-    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES))
+    campaign = await waiting_campaign(bench, house, await house.channel(FAST), phones(REPLIES), rate=FAST)
     others = [await launching(house, 10_000 + number * LAUNCHED) for number in range(2)]
     waits = await answered(house, campaign, campaign.phones, per_second=10)
     assert not await all_launched(house, others), "the launch was over before the last reply: launch more at once"

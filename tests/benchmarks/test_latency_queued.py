@@ -44,7 +44,7 @@ async def answered_beside_the_queue(bench: Bench) -> Waits:
     """Replies to a campaign on whose channel another one's Message 1 are queued."""
     house = await bench.house()
     channel = await house.channel(BUSY)
-    campaign = await waiting_campaign(bench, house, channel, phones(REPLIES))
+    campaign = await waiting_campaign(bench, house, channel, phones(REPLIES), rate=BUSY)
     bulk = await queue(house, channel)
     waits = await answered(house, campaign, campaign.phones, within=150)
     await house.command(bulk, "cancel")

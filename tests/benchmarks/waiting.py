@@ -24,8 +24,9 @@ STARTS_AT_ONCE = 40
 WAITING_EVENTS = 11
 """Started, a workflow task, the activity, another workflow task, the timer: an enrollment that waits has as many."""
 LOOKED_AT = 50
-DISPATCH_PER_SECOND = 10_000.0
-"""Asked of the send queue for these enrollments only: their sends return the receipt on record and call nobody."""
+UNLIMITED = 1000.0
+"""The highest rate that a channel can have. The sends that bring contacts to their wait return the receipt on record and
+call nobody, so only the send queue holds them back."""
 
 _CONTACTS = text("""
     INSERT INTO contacts (id, tenant_id, phone)
@@ -58,11 +59,17 @@ _RUNNING = text(
 
 
 async def waiting_campaign(
-    bench: Bench, house: House, channel: Channel, phones: list[str], *, window_seconds: float = 86_400
+    bench: Bench,
+    house: House,
+    channel: Channel,
+    phones: list[str],
+    *,
+    rate: float = UNLIMITED,
+    window_seconds: float = 86_400,
 ) -> Campaign:
     """A campaign all of whose contacts have Message 1 and wait; its enrollments are real, its Message 1 never went out.
 
-    It has no Campaign workflow: nothing is left to launch, and no contact that waits needs one.
+    `rate` is the channel's. It has no Campaign workflow: nothing is left to launch, and no contact that waits needs one.
     """
     campaign = await house.campaign(channel, phones=phones[:1], start=False, reply_window_seconds=window_seconds)
     campaign.phones = phones
@@ -70,7 +77,7 @@ async def waiting_campaign(
     start = EnrollmentInput(
         enrollment=EnrollmentRef(tenant_id=house.tenant_id, campaign_id=UUID(campaign.id), contact_id=UUID(int=0)),
         channel_id=UUID(channel.id),
-        rate_per_second=DISPATCH_PER_SECOND,
+        rate_per_second=rate,
         reply_window_seconds=window_seconds,
     )
     gate = asyncio.Semaphore(STARTS_AT_ONCE)
