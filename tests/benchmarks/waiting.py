@@ -25,8 +25,8 @@ WAITING_EVENTS = 11
 """Started, a workflow task, the activity, another workflow task, the timer: an enrollment that waits has as many."""
 LOOKED_AT = 50
 UNLIMITED = 1000.0
-"""The highest rate that a channel can have. The sends that bring contacts to their wait return the receipt on record and
-call nobody, so only the send queue holds them back."""
+"""The highest rate that a channel can have. The sends that bring contacts to their wait only return the receipt that is
+on record, so nothing but the send queue holds them back."""
 
 _CONTACTS = text("""
     INSERT INTO contacts (id, tenant_id, phone)
@@ -69,7 +69,7 @@ async def waiting_campaign(
 ) -> Campaign:
     """A campaign all of whose contacts have Message 1 and wait; its enrollments are real, its Message 1 never went out.
 
-    `rate` is the channel's. It has no Campaign workflow: nothing is left to launch, and no contact that waits needs one.
+    `rate` is the channel's. There is no Campaign workflow: nothing is left to launch, and who waits needs none.
     """
     campaign = await house.campaign(channel, phones=phones[:1], start=False, reply_window_seconds=window_seconds)
     campaign.phones = phones
