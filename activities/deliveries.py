@@ -130,17 +130,22 @@ class ChannelDeliveries(Deliveries):
     async def _await_turn(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight | None:
         """Waits for the channel's slot; None when the platform may be called now, else what came between."""
         asked_at = granted.asked_at
-        for _ in range(LOOKS):
-            await asyncio.sleep(granted.call_at - CONFIRM_LEAD_SECONDS - time.monotonic())
-            if time.monotonic() - asked_at > FRESH_SECONDS:
+        await asyncio.sleep(granted.call_at - CONFIRM_LEAD_SECONDS - time.monotonic())
+        if time.monotonic() - asked_at > FRESH_SECONDS:
+            asked_at = time.monotonic()
+            changed = await self._ledger.confirm(granted, request, self._times.lease)
+            if changed is not None:
+                return changed
+        await asyncio.sleep(granted.call_at - time.monotonic())
+        async with self._spacing.turn(request.channel_id, granted.interval_seconds) as calls:
+            for _ in range(LOOKS):
+                if time.monotonic() - asked_at <= LATE_SECONDS:
+                    calls()
+                    return None
                 asked_at = time.monotonic()
                 changed = await self._ledger.confirm(granted, request, self._times.lease)
                 if changed is not None:
                     return changed
-            await asyncio.sleep(granted.call_at - time.monotonic())
-            await self._spacing.keep(request.channel_id, granted.interval_seconds)
-            if time.monotonic() - asked_at <= LATE_SECONDS:
-                return None
         raise _later(self._times.lease.total_seconds(), "this process is held up; the claim is left to run out")
 
     def _credentials(self, destination: Destination) -> Credentials:
