@@ -38,7 +38,7 @@ from workflows.ports import (
 GENERATION = "generation"
 """Where a run's memo says how often its contact was retried."""
 
-STARTS_AT_ONCE = 6
+STARTS_AT_ONCE = 2
 """Of one process, over all its launches. More are no faster, and a reply would have to find its way between them."""
 
 START_TAKES = timedelta(milliseconds=12)
