@@ -38,5 +38,5 @@ async def rest(seconds: float) -> None:
 
 async def _beat(every_seconds: float) -> None:
     while True:
+        await asyncio.sleep(every_seconds)  # before the first one: most activities are over sooner
         activity.heartbeat()
-        await asyncio.sleep(every_seconds)

@@ -11,7 +11,9 @@ SETTLED = 45.0
 LONGEST_PAUSE = 0.2
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED) -> None:
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, within: float = SETTLED, longest_pause: float = LONGEST_PAUSE
+) -> None:
     """Waits until a condition holds, asking ever more rarely; fails with its name when it does not in time."""
     deadline = time.monotonic() + within
     pause = 0.02
@@ -19,4 +21,4 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, within: flo
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within:g} s: {what}")
         await asyncio.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.2)
+        pause = min(longest_pause, pause * 1.2)

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 
+import uvloop
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -57,4 +58,4 @@ async def run(server: str, driver: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(*sys.argv[1:3]))
+    uvloop.run(run(*sys.argv[1:3]))
