@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     default_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     """Country (ISO 3166, two letters) of phone numbers that are written without a country code."""
 
-    workflow_cache: Annotated[int, Field(ge=0)] = 100
+    workflow_cache: Annotated[int, Field(ge=0)] = 60
     send_slots: Count = 100
     activity_slots: Count = 100
     pollers: Annotated[int, Field(ge=2, le=100)] = 5

@@ -45,6 +45,9 @@ GRACE = timedelta(seconds=15)
 
 LOOK_WITHIN = timedelta(seconds=2)
 
+WORKFLOW_TASKS = 16
+"""Workflow code takes a processor and nothing else: more at once are not faster, and each keeps a thread."""
+
 STICKY_SECONDS = timedelta(seconds=1)
 """After a worker died its tasks wait this long for it before another takes them."""
 
@@ -53,7 +56,7 @@ STICKY_SECONDS = timedelta(seconds=1)
 class Tuning:
     """How much a worker process does at once."""
 
-    workflow_cache: int = 100
+    workflow_cache: int = 60
     send_slots: int = 100
     activity_slots: int = 100
     pollers: int = 5
@@ -127,6 +130,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         activities=work.records,
         # Contacts that wait cost no memory: only those that something happens to are kept, the rest is replayed.
         max_cached_workflows=tuning.workflow_cache,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_activities=tuning.activity_slots,
         workflow_task_poller_behavior=pollers,
         activity_task_poller_behavior=pollers,

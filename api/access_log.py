@@ -9,8 +9,8 @@ from api.meter import Meter
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines; they are logged only when they fail."""
+QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/webhooks/{platform}/{channel_id}"})
+"""Asked by machines, often; they are logged only when they fail. What a webhook brought is on record anyway."""
 
 
 class AccessLog:
