@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from tests.benchmarks.bare_workflow import QUEUE, SEND_QUEUE, Bare
-from worker import GRACE, STICKY_SECONDS, Tuning
+from worker import GRACE, STICKY_SECONDS, WORKFLOW_TASKS, Tuning
 
 
 async def run(server: str, driver: str | None = None) -> None:
@@ -39,6 +39,7 @@ async def run(server: str, driver: str | None = None) -> None:
         task_queue=QUEUE,
         workflows=[Bare],
         max_cached_workflows=tuning.workflow_cache,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
         disable_eager_activity_execution=True,
         graceful_shutdown_timeout=GRACE,
