@@ -37,30 +37,32 @@ def row(same: list[Figure]) -> str:
         spread(ratios) if ratios else "",
         str(first.bound or ""),
         verdict(met),
+        str(len(same)),
     )
     return "| " + " | ".join(cells) + " |"
 
 
 def section(runs: list[Run]) -> str:
     """The generated part of the page."""
-    by_id: dict[str, list[Figure]] = {}
+    same: dict[tuple[str, str], list[Figure]] = {}  # a figure of another size has the same id, and is another one
     for run in runs:
         for figure in run.figures:
-            by_id.setdefault(figure.id, []).append(figure)
+            same.setdefault((figure.id, figure.what), []).append(figure)
     about = runs[-1].about
     dates = ", ".join(run.about["date"] for run in runs)
     commits = ", ".join(dict.fromkeys(run.about["commit"] for run in runs))
     lines = [
-        f"Median of {len(runs)} runs, the range in brackets; each ratio is to the baseline of the same run.",
+        "Median over the runs that took the figure (last column), the range in brackets; each ratio is to the baseline",
+        "of the same run.",
         "",
-        f"- Command: `{about['command']}`",
+        *(f"- Command: `{command}`" for command in dict.fromkeys(run.about["command"] for run in runs)),
         f"- Runs: {dates}; commit {commits}",
         f"- Machine: {about['cpu']}, {about['cores']} cores, {about['memory']}, {about['system']}",
         f"- Versions: Python {about['python']}; {about['temporal']}; {about['postgresql']}",
         "",
-        "| id | what | value | baseline | ratio | bound | |",
-        "|---|---|---|---|---|---|---|",
-        *(row(by_id[figure_id]) for figure_id in sorted(by_id, key=place)),
+        "| id | what | value | baseline | ratio | bound | | runs |",
+        "|---|---|---|---|---|---|---|---|",
+        *(row(same[key]) for key in sorted(same, key=lambda key: (place(key[0]), key[1]))),
     ]
     return "\n".join(lines)
 

@@ -55,7 +55,7 @@ def test_the_page_shows_medians_and_ranges_and_keeps_the_prose_around_them(tmp_p
     assert content.endswith("\nAfter\n")
     assert "old figures" not in content
     assert "1.020 (1.004–1.050)" in content
-    assert next(line for line in content.splitlines() if "a10" in line).endswith("| NOT MET |")
+    assert next(line for line in content.splitlines() if "a10" in line).endswith("| NOT MET | 3 |")
 
 
 def test_a_run_with_a_wrong_result_is_not_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
