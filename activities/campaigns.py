@@ -42,20 +42,10 @@ STARTS_AT_ONCE = 2
 """Of one process, over all its launches. More are no faster, and a reply would have to find its way between them."""
 
 START_TAKES = timedelta(milliseconds=12)
-"""A generous guess at how much later each next start of a launch is made than the one before it."""
+"""So long before the first of a batch is due its starts begin; those that are late after all come one by one too."""
 
 LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
-
-
-def launch_lead(size: int, delay_seconds: float) -> timedelta:
-    """How long before the first of a batch is due its starts begin.
-
-    None may be due before it is started: such ones would come to the channel in a bunch. Without a delay all do anyway.
-    """
-    if delay_seconds == 0:
-        return timedelta(0)
-    return START_TAKES + size * max(timedelta(0), START_TAKES - timedelta(seconds=delay_seconds))
 
 
 class CampaignRecords(Campaigns):
@@ -90,7 +80,7 @@ class CampaignRecords(Campaigns):
         async with self._database.tenant(campaign.tenant_id) as session:
             line = await running.next_to_launch(session, campaign.tenant_id, campaign.campaign_id, request.size + 1)
         batch = line[: request.size]
-        first_at = max(request.first_at, datetime.now(UTC) + launch_lead(len(batch), request.delay_seconds))
+        first_at = max(request.first_at, datetime.now(UTC) + START_TAKES)
         async with asyncio.TaskGroup() as starts:
             for index, contact in enumerate(batch):
                 at = first_at + timedelta(seconds=index * request.delay_seconds)

@@ -81,8 +81,12 @@ handed out no faster than that, every one that came a little late would leave it
 
 
 def launch_spacing(delay_seconds: float, rate_per_second: float) -> float:
-    """Seconds between the starts of a batch: the delay, or a little less where the channel's rate is what binds."""
-    return delay_seconds if delay_seconds * rate_per_second > 1.001 else delay_seconds / QUEUE_HEADROOM
+    """Seconds between the starts of a batch: the delay, or a little less than the channel's interval if its rate binds.
+
+    A campaign without delay is not handed to the channel all at once either: another one that begins meanwhile would
+    have to wait behind the whole batch.
+    """
+    return delay_seconds if delay_seconds * rate_per_second > 1.001 else 1 / (rate_per_second * QUEUE_HEADROOM)
 
 
 def adapt_delay(current: float, configured: Pacing, error_rate: float, sample_size: int) -> float:

@@ -5,7 +5,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from domain.pacing import ERROR_RATE_LIMIT, FLOOR_STEP_SECONDS, MINIMUM_SAMPLE, Pacing, adapt_delay, batch_offsets
+from domain.pacing import (
+    ERROR_RATE_LIMIT,
+    FLOOR_STEP_SECONDS,
+    MINIMUM_SAMPLE,
+    QUEUE_HEADROOM,
+    Pacing,
+    adapt_delay,
+    batch_offsets,
+    launch_spacing,
+)
 
 delays = st.floats(min_value=0, max_value=1000)
 rates = st.floats(min_value=0, max_value=1)
@@ -123,3 +132,15 @@ def test_a_batch_is_spread_evenly_from_its_first_instant(count: int, delay: floa
 def test_a_negative_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 0"):
         batch_offsets(-1, 1)
+
+
+@given(delay=st.floats(0, 3600), rate=st.floats(0.01, 1000))
+def test_a_batch_comes_at_its_delay_or_hardly_faster_than_its_channel_takes_it(delay: float, rate: float) -> None:
+    spacing = launch_spacing(delay, rate)
+
+    assert spacing >= 1 / (rate * QUEUE_HEADROOM) * 0.999
+    assert spacing <= max(delay, 1 / rate)
+
+
+def test_a_campaign_without_delay_is_not_handed_to_its_channel_all_at_once() -> None:
+    assert launch_spacing(0, 10) == pytest.approx(1 / (10 * QUEUE_HEADROOM))
