@@ -101,9 +101,11 @@ async def raw_call(address: str, company: Company, head: str, body: bytes, *, ha
     where = urlsplit(address)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     path = f"/webhooks/wassenger/{company.channel_id}?secret={HOOK_SECRET}"
-    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n".encode("latin-1"))
+    start = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}\r\n\r\n".encode("latin-1")
     try:
-        writer.write(body)
+        # At one go: a server that refuses the head and closes resets the connection when a body still comes,
+        # and TCP may then throw the answer away before it was read (RFC 9112, 9.6).
+        writer.write(start + body)
         if hangs_up:
             writer.write_eof()
         return (await reader.read()).partition(b"\r\n")[0]
