@@ -16,6 +16,9 @@ RATE = 40.0
 SHARE = 10
 """One in ten, and one of every ten in a row: a run of bad luck would rightly trip the campaign's breaker."""
 
+PACING = {"max_delay_seconds": 1 / RATE}
+"""One error in ten is more than the adaptive delay bears (5 %): without this bound it would slow down to 1 message/s."""
+
 SETTLE_WITHIN = 60.0
 WAYS: list[dict[str, Any]] = [
     {"kind": "timeout", "seconds": 8},
@@ -44,7 +47,7 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
         *({"kind": "accept_then_drop", "match": {"device": one.device, "first_attempts": 1}} for one in silent),
         *({"kind": "error", "on": "lookup", "match": {"device": one.device}} for one in silent),
     )
-    campaign = await scene.campaign(channel, phones, window=1)
+    campaign = await scene.campaign(channel, phones, window=1, pacing=PACING)
     others = [await scene.campaign(one, scene.new_phones(each_blind), window=1) for one in silent]
     settled = asyncio.create_task(_last_loss_until_settled(scene, campaign, people))
     try:
