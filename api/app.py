@@ -16,6 +16,7 @@ from api.openapi import describe
 from api.routers import ROUTERS
 from api.routes.campaigns import OVER, shown
 from api.streams import ProgressHub, ReadSnapshot, Snapshot
+from api.ui.app import Pages, create_ui
 from db.engine import Database
 from db.secrets import SecretBox
 from workflows.handles import Workflows
@@ -62,7 +63,7 @@ def create_app(
     )
     progress = ProgressHub(_reader(database))
     meter = meter or Meter()
-    app.state.services = Services(
+    services = Services(
         database,
         workflows,
         secrets,
@@ -73,10 +74,12 @@ def create_app(
         report=report,
         sdk_metrics=sdk_metrics,
     )
+    app.state.services = services
     app.state.gauges = Gauges(database, workflows)
     install_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.append(Pages("/", app=create_ui(services), name="pages"))
     app.add_middleware(BodyLimit, limit_for=body_limit)
     app.add_middleware(AccessLog, meter=meter)
     return app

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
 
@@ -19,6 +18,7 @@ from api.webhooks.doors import Doors
 from db.api_keys import Principal, find_principal
 from db.engine import Database
 from db.secrets import SecretBox
+from domain.people import Scope, allows
 from workflows.handles import Workflows
 
 IMPORTS_AT_ONCE = 2
@@ -40,16 +40,6 @@ Page = Callable[[], Awaitable[bytes]]
 async def nothing() -> bytes:
     """No such text."""
     return b""
-
-
-class Scope(StrEnum):
-    """What a key may do. Owner includes all the others; the others include nothing but themselves."""
-
-    READ = "read"
-    WRITE = "write"
-    SEND = "send"
-    ADMIN = "admin"
-    OWNER = "owner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +133,7 @@ def requires(scope: Scope) -> Callable[..., Awaitable[Caller]]:
         _shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     ) -> Caller:
         principal = await authenticate(request)
-        if not principal.scopes & {scope, Scope.OWNER}:
+        if not allows(principal.scopes, scope):
             raise Forbidden(f"This key lacks the scope {scope.value}. Use a key that has it.")
         state = request.state
         return Caller(

@@ -16,7 +16,7 @@ from settings import Settings, load_settings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LABELS = {
-    "api": "API",
+    "api": "Pages and API",
     "docs": "API reference",
     "temporal_ui": "Temporal Web UI",
     "temporal": "Temporal address",
@@ -77,13 +77,16 @@ def _stop_by_signal(task: asyncio.Task[None] | None) -> asyncio.Event:
 
 
 def _as_json(stack: Stack) -> str:
-    return json.dumps({"addresses": stack.addresses.present(), "new_api_key": stack.new_api_key})
+    made = {"new_api_key": stack.new_api_key, "welcome_url": stack.welcome_url}
+    return json.dumps({"addresses": stack.addresses.present(), **made})
 
 
 def _as_text(stack: Stack) -> str:
     present = stack.addresses.present()
     lines = [f"  {label:<20}{present[name]}" for name, label in LABELS.items() if name in present]
     lines.append(f"  {'API key':<20}{_key(stack)}")
+    if stack.welcome_url is not None:
+        lines.append(f"  {'First sign-in':<20}{stack.welcome_url}  (once, within three days)")
     return "\n".join(
         ["", "Relance is running.", *lines, f"  {'Logs':<20}{stack.data_dir / 'logs'}", "", "Ctrl-C stops it."]
     )

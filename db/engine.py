@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from uuid import UUID
 
 import sqlalchemy.orm
@@ -78,6 +79,18 @@ class Database:
     async def by_channel(self, channel_id: UUID) -> AsyncIterator[AsyncSession]:
         """A transaction that sees nothing but the channel with this id: what a webhook address names."""
         async with self._bound("relance.channel", str(channel_id)) as session:
+            yield session
+
+    @asynccontextmanager
+    async def by_email(self, email: str) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees nothing but the user with this e-mail address."""
+        async with self._bound("relance.email", sha256(email.encode()).hexdigest()) as session:
+            yield session
+
+    @asynccontextmanager
+    async def by_token(self, token_hash: bytes) -> AsyncIterator[AsyncSession]:
+        """A transaction that sees nothing but the session, or the sign-in link, whose token has this hash."""
+        async with self._bound("relance.token", token_hash.hex()) as session:
             yield session
 
     async def bind(self, session: AsyncSession, tenant_id: UUID) -> None:

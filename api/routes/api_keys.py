@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import Administrator, Caller, Scope
+from api.dependencies import Administrator, Caller
 from api.pagination import Page, PageQuery, decode_cursor, page_of
 from api.parameters import ONCE_EACH
 from api.positions import BY_AGE
@@ -18,6 +18,7 @@ from db.api_keys import key_row, make_key
 from db.reading.api_keys import find_api_key, list_api_keys, other_owner_keys
 from db.tables import ApiKey
 from db.tables.columns import utc_now
+from domain.people import Scope
 
 router = api_router("api-keys", "api keys")
 

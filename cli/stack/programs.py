@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cli.stack.errors import PartFailedError
@@ -99,10 +100,18 @@ def api(settings: Settings, data_dir: Path, environment: Mapping[str, str]) -> P
     )
 
 
-async def migrate(data_dir: Path, environment: Mapping[str, str]) -> str | None:
-    """Bring the schema up to date (`python -m migrations`); returns the API key of a newly made first tenant, or None.
+@dataclass(frozen=True)
+class Made:
+    """Secrets that the migrations made: the first tenant's API key, and the token for its owner's first sign-in."""
 
-    The key arrives as a JSON line `{"bootstrap_api_key": …}` on standard output, which therefore goes to no log.
+    api_key: str | None = None
+    welcome_token: str | None = None
+
+
+async def migrate(data_dir: Path, environment: Mapping[str, str]) -> Made:
+    """Bring the schema up to date (`python -m migrations`); returns what it made for a first tenant.
+
+    It arrives as a JSON line on standard output, which therefore goes to no log.
     Raises PartFailedError when it fails or takes too long.
     """
     log_file = data_dir / "logs" / "migrations.log"
@@ -125,17 +134,19 @@ async def migrate(data_dir: Path, environment: Mapping[str, str]) -> str | None:
             await process.wait()
     if process.returncode != 0:
         raise PartFailedError(f"migrations failed, see {log_file}; its last words:\n{last_lines(log_file)}")
-    return bootstrap_key(output.decode(errors="replace"))
+    return made_by(output.decode(errors="replace"))
 
 
-def bootstrap_key(output: str) -> str | None:
-    """The API key among the lines that the migrations printed."""
+def made_by(output: str) -> Made:
+    """The secrets among the lines that the migrations printed."""
     for line in output.splitlines():
         try:
             said = json.loads(line)
         except ValueError:
             continue
-        if isinstance(said, dict) and isinstance(said.get("bootstrap_api_key"), str):
-            key: str = said["bootstrap_api_key"]
-            return key
-    return None
+        if isinstance(said, dict):
+            found = {name: said.get(name) for name in ("bootstrap_api_key", "welcome_token")}
+            key, token = (secret if isinstance(secret, str) else None for secret in found.values())
+            if key or token:
+                return Made(key, token)
+    return Made()

@@ -56,6 +56,8 @@ class Stack:
         self.data_dir = settings.data_dir.resolve()
         self.new_api_key: str | None = None
         """The key of the first tenant, if this very start made it."""
+        self.welcome_token: str | None = None
+        """The end of the address where its owner signs in for the first time, until that was done."""
         self.wanted = self._needed(settings, parts)
         self._postgres = Postgres(self.data_dir, fast=fast)
         self._temporal = TemporalServer(self.data_dir, settings.temporal_port, settings.temporal_ui_port)
@@ -93,6 +95,11 @@ class Stack:
         """The first tenant's API key: the operator's, or the one that the first start made."""
         given = self.settings.bootstrap_api_key
         return given.get_secret_value() if given is not None else read_api_key(self.data_dir)
+
+    @property
+    def welcome_url(self) -> str | None:
+        """Where the first owner chooses a password; None once somebody has."""
+        return f"{self.settings.public_url}/welcome/{self.welcome_token}" if self.welcome_token else None
 
     def pid(self, part: str) -> int:
         """Process id of a part. Raises StackError if it is not running."""
@@ -152,7 +159,8 @@ class Stack:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _migrate(self) -> None:
-        self.new_api_key = await migrate(self.data_dir, self.environment)
+        made = await migrate(self.data_dir, self.environment)
+        self.new_api_key, self.welcome_token = made.api_key, made.welcome_token
         if self.new_api_key is not None:
             write_private(self.data_dir / KEY_FILE, self.new_api_key + "\n")
 

@@ -6,6 +6,7 @@ from db.tables.contacts import Contact, Interaction, Message, Suppression
 from db.tables.deliveries import ActionLogLine, Delivery
 from db.tables.inbound import InboundEvent
 from db.tables.installation import Installation
+from db.tables.people import SignInAttempts, SignInLink, User, UserSession
 from db.tables.tenants import ApiKey, IdempotentAnswer, Tenant
 
 __all__ = [
@@ -24,6 +25,10 @@ __all__ = [
     "Installation",
     "Interaction",
     "Message",
+    "SignInAttempts",
+    "SignInLink",
     "Suppression",
     "Tenant",
+    "User",
+    "UserSession",
 ]

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.app import create_app
-from api.dependencies import Scope
 from api.routers import ROUTERS
 from api.routing import WriteOnceRoute
 from db.engine import Database
 from db.secrets import SecretBox
 from db.tables import Contact, Delivery, Suppression
+from domain.people import Scope
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company, client, make_key_with, phone
 from tests.api.rows import keep

@@ -8,7 +8,7 @@ import pytest
 from cli.stack.environment import Addresses, child_environment
 from cli.stack.errors import StackError
 from cli.stack.probes import free_port
-from cli.stack.programs import bootstrap_key
+from cli.stack.programs import Made, made_by
 from cli.stack.stack import ALL_PARTS, Stack, beside, running_stack
 from settings import Settings
 
@@ -79,16 +79,18 @@ async def test_an_unknown_part_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "key"),
+    ("output", "made"),
     [
-        ("", None),
-        ("upgraded\n", None),
-        ('upgraded\n{"bootstrap_api_key": "rl_x"}\n', "rl_x"),
-        ('{"bootstrap_api_key": null}\n{"other": 1}\n[1]\n', None),
+        ("", Made()),
+        ("upgraded\n", Made()),
+        ('upgraded\n{"bootstrap_api_key": "rl_x"}\n', Made("rl_x")),
+        ('{"bootstrap_api_key": "rl_x", "welcome_token": "t"}\n', Made("rl_x", "t")),
+        ('{"welcome_token": "t"}\n', Made(None, "t")),
+        ('{"bootstrap_api_key": null}\n{"other": 1}\n[1]\n', Made()),
     ],
 )
-def test_the_first_key_is_found_among_what_the_migrations_print(output: str, key: str | None) -> None:
-    assert bootstrap_key(output) == key
+def test_the_first_secrets_are_found_among_what_the_migrations_print(output: str, made: Made) -> None:
+    assert made_by(output) == made
 
 
 def test_the_workers_page_is_beside_the_api_unless_somebody_listens_there() -> None:

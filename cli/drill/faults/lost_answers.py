@@ -17,7 +17,7 @@ SHARE = 10
 """One in ten, and one of every ten in a row: a run of bad luck would rightly trip the campaign's breaker."""
 
 PACING = {"max_delay_seconds": 1 / RATE}
-"""One error in ten is more than the adaptive delay bears (5 %): without this bound it would slow down to 1 message/s."""
+"""One error in ten is more than the adaptive delay bears (5 %): without this bound it would slow to 1 message/s."""
 
 SETTLE_WITHIN = 60.0
 WAYS: list[dict[str, Any]] = [

@@ -1,0 +1,43 @@
+"""The application of the pages, and how it is mounted beside the API."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.routing import Match, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from api.dependencies import Services
+from api.ui.errors import install_handlers
+from api.ui.headers import SecurityHeaders
+from api.ui.passwords import Passwords
+from api.ui.routes import campaigns, home, settings, sign_in
+
+STATIC = Path(__file__).parent / "static"
+ROUTERS = (home.router, sign_in.router, campaigns.router, settings.router)
+OF_THE_API = ("/api", "/webhooks")
+"""What begins so is the API's, whether there is such a thing or not: its errors are problems and not pages."""
+
+
+class Pages(Mount):
+    """The pages at every address that is not the API's."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a page is asked for."""
+        path = scope["path"]
+        if any(path == start or path.startswith(f"{start}/") for start in OF_THE_API):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def create_ui(services: Services, passwords: Passwords | None = None) -> FastAPI:
+    """The pages over the services of the API."""
+    ui = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    ui.state.services = services
+    ui.state.passwords = passwords or Passwords()
+    install_handlers(ui)
+    for router in ROUTERS:
+        ui.include_router(router)
+    ui.mount("/static", StaticFiles(directory=STATIC), name="static")
+    ui.add_middleware(SecurityHeaders, https=services.public_url.startswith("https://"))
+    return ui

@@ -1,0 +1,69 @@
+"""The languages of the pages: catalogues, and which one a visitor reads."""
+
+from collections.abc import Iterable
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+LANGUAGES = {"en": "English", "fr": "Français"}
+"""By their own names, so that everybody finds theirs. What is written in code and templates is English."""
+
+DEFAULT = "en"
+CATALOGUES = Path(__file__).parent / "locales"
+DOMAIN = "messages"
+
+
+def _(message: str) -> str:
+    """Marks a message for the catalogues; it is translated where it is shown."""
+    return message
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """The catalogue of a language, read from the very file that people translate in; without one, English."""
+    path = CATALOGUES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    if not path.exists():
+        return NullTranslations()
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language, domain=DOMAIN))
+    compiled.seek(0)
+    return Translations(compiled, domain=DOMAIN)
+
+
+@cache
+def locale(language: str) -> Locale:
+    """How numbers and dates are written."""
+    return Locale.parse(language)
+
+
+def translate(language: str, message: str, **values: Any) -> str:
+    """A message of the catalogue with its values filled in."""
+    said = translations(language).gettext(message)
+    return said % values if values else said
+
+
+def chosen(*wishes: str | None, accepted: str = "") -> str:
+    """The first of the wishes that there is, else the best of an `Accept-Language` header, else English."""
+    for wish in wishes:
+        if wish in LANGUAGES:
+            return wish
+    return negotiate_locale(list(_by_preference(accepted)), list(LANGUAGES), sep="-") or DEFAULT
+
+
+def _by_preference(header: str) -> Iterable[str]:
+    """The languages of the header, most wanted first (RFC 9110, 12.5.4)."""
+    wishes = []
+    for part in header.split(","):
+        name, _, weight = part.partition(";q=")
+        try:
+            wishes.append((float(weight or 1), name.strip()))
+        except ValueError:
+            continue
+    return [name for _, name in sorted(wishes, key=lambda wish: -wish[0])]

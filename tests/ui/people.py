@@ -1,0 +1,63 @@
+"""People for tests: users of a tenant, and browsers without a screen that sign them in."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import httpx
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from db.engine import Database
+from db.tables import User
+from domain.people import Role
+from tests.api.people import BASE_URL
+
+PASSWORD = "correct horse battery"
+FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""What tests hash with: the same function at the least cost that it takes."""
+
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+
+
+async def add_user(database: Database, tenant_id: UUID, role: Role, **fields: str) -> User:
+    """A person of the tenant who signs in with PASSWORD."""
+    made = {"email": f"{role}-{uuid4().hex[:8]}@example.com", "name": f"The {role}", **fields}
+    user = User(tenant_id=tenant_id, role=role, password_hash=FAST.hash(PASSWORD), **made)
+    async with database.tenant(tenant_id) as session:
+        session.add(user)
+    return user
+
+
+def browser(app: FastAPI, **headers: str) -> httpx.AsyncClient:
+    """A client that keeps cookies and does not follow redirects by itself."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+
+def csrf_of(page: httpx.Response) -> str:
+    """The token that a page's forms carry."""
+    found = CSRF.search(page.text)
+    assert found is not None, page.text[:500]
+    return found.group(1)
+
+
+async def send_form(http: httpx.AsyncClient, form_at: str, to: str, **fields: str) -> httpx.Response:
+    """Opens the page with the form and sends it filled in."""
+    token = csrf_of(await http.get(form_at))
+    return await http.post(to, data={"csrf": token, **fields})
+
+
+async def enter(http: httpx.AsyncClient, user: User, password: str = PASSWORD, **fields: str) -> httpx.Response:
+    """Signs in by the form."""
+    return await send_form(http, "/sign-in", "/sign-in", email=user.email or "", password=password, **fields)
+
+
+@asynccontextmanager
+async def signed_in(app: FastAPI, user: User) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser in which the person is signed in."""
+    async with browser(app) as http:
+        answer = await enter(http, user)
+        assert answer.status_code == 303, answer.text
+        yield http
