@@ -30,7 +30,7 @@ class Stops:
 
 async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     """Several workers at a time come and are stopped again, beside one that stays."""
-    people, stops, rate = (100, 2, 5.0) if short else (700, 100, 10.0)
+    people, stops, rate = (100, 2, 5.0) if short else (1500, 100, 10.0)
     await scene.behave()
     channel = await scene.channel(rate)
     await scene.fault({"kind": "delay", "seconds": SLOW_ANSWER, "match": {"device": channel.device}})
