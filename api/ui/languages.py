@@ -16,7 +16,6 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 
 DEFAULT = "en"
 CATALOGUES = Path(__file__).parent / "locales"
-DOMAIN = "messages"
 
 
 def _(message: str) -> str:
@@ -26,15 +25,22 @@ def _(message: str) -> str:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalogue of a language, read from the very file that people translate in; without one, English."""
-    path = CATALOGUES / language / "LC_MESSAGES" / f"{DOMAIN}.po"
-    if not path.exists():
+    """The catalogues of a language, read from the very files that people translate in; without one, English."""
+    if not (paths := catalogues(language)):
         return NullTranslations()
-    compiled = BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language, domain=DOMAIN))
-    compiled.seek(0)
-    return Translations(compiled, domain=DOMAIN)
+    together = Translations()
+    for path in paths:
+        compiled = BytesIO()
+        with path.open("rb") as file:
+            write_mo(compiled, read_po(file, locale=language))
+        compiled.seek(0)
+        together.merge(Translations(compiled))
+    return together
+
+
+def catalogues(language: str) -> list[Path]:
+    """One file for each group of pages."""
+    return sorted((CATALOGUES / language).glob("*.po"))
 
 
 @cache
