@@ -15,6 +15,7 @@ from rich.console import Console
 
 from cli.client import Api, ApiError
 from cli.demo.collection import collect, wait_until_told
+from cli.demo.filling import fill
 from cli.demo.judgement import judge
 from cli.demo.place import Place, stage
 from cli.demo.platform import Platform
@@ -61,7 +62,9 @@ def demo(
     fresh: Annotated[bool, typer.Option("--new", help="Start over even if the last demo was interrupted.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last demo; an error if there is none.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only judge the last demo again.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Fill the installation to look at, and leave it running until Ctrl-C.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON; progress on standard error.")
     ] = False,
@@ -132,12 +135,13 @@ def _perform(
             _watch(api, place, run, console, deadline=times[0] + options.limit)
         wait_until_told(platform, run.device, place.check)
         evidence = patiently(lambda: collect(api, platform, run))
+        filled = patiently(lambda: fill(api, platform, run)) if options.keep and evidence.status in OVER else []
     platform.close()
     verdict = judge(evidence)
     save_run(settings.data_dir, run.model_copy(update={"judged": evidence.status in OVER}))
     seconds = {"until_the_stack_was_up": round(times[1], 1), "in_all": round(time.monotonic() - times[0], 1)}
     numbers = {**figures(evidence, verdict), "seconds": seconds, "campaign_id": run.campaign_id}
-    _tell(options, place, run, console, numbers)
+    _tell(options, place, run, console, numbers, filled)
     return verdict.agrees
 
 
@@ -154,10 +158,16 @@ def _watch(api: Api, place: Place, run: Run, console: Console, *, deadline: floa
             view.show(page)
 
 
-def _tell(options: Options, place: Place, run: Run, console: Console, numbers: dict[str, object]) -> None:
+def _tell(
+    options: Options, place: Place, run: Run, console: Console, numbers: dict[str, object], filled: list[str]
+) -> None:
     if options.as_json:
         print_json({**numbers, "addresses": place.addresses.present()})
         return
     console.print()
     print_report(console, numbers)
     print_addresses(console, run, place, stays=options.keep or place.own is None)
+    if filled:
+        console.print("\nAlso there, to look at:")
+        for line in filled:
+            console.print(f"  {line}", soft_wrap=True)

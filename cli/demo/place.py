@@ -24,6 +24,8 @@ class Place:
     addresses: Addresses
     key: str
     own: "OwnStack | None" = None
+    welcome_url: str | None = None
+    """Where the owner signs in for the first time; None where that was done, or another process started the stack."""
 
     def check(self) -> None:
         """Raise the StackError for which the demo's own stack ended, if it did."""
@@ -98,7 +100,7 @@ def stage(settings: Settings) -> Iterator[Place]:
     own = OwnStack(with_free_ports(settings))
     try:
         stack = own.start()
-        yield Place(stack.addresses, stack.api_key or found_key(settings), own)
+        yield Place(stack.addresses, stack.api_key or found_key(settings), own, stack.welcome_url)
     finally:
         own.stop()
 

@@ -29,6 +29,18 @@ class Platform:
         """Say how people and receipts behave from now on; what is not named stays as it is."""
         self._json("PATCH", "/control/behaviour", behaviour)
 
+    def lose_answers(self, device: str) -> None:
+        """From now on this device's messages are taken, their answers get lost, and nobody can ask after them."""
+        rules = [
+            rule
+            for rule in self._json("GET", "/control/faults")["rules"]
+            if rule.get("match", {}).get("device") != device
+        ]
+        match = {"device": device}
+        lost = {"kind": "accept_then_drop", "match": {**match, "first_attempts": 1}}
+        silent = {"kind": "error", "on": "lookup", "match": match}
+        self._json("PUT", "/control/faults", {"rules": [*rules, lost, silent]})
+
     def ensure_webhook(self, name: str, url: str, device: str) -> None:
         """Register the webhook as one does at the vendor, unless it is there; one that shows elsewhere is removed."""
         path = urlsplit(url).path

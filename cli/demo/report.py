@@ -127,6 +127,8 @@ def print_addresses(console: Console, run: Run, place: Place, *, stays: bool) ->
         words = "The demo's stack stops now; `make up` brings it back with all it knows. Then look at:"
         console.print(words, soft_wrap=True)
     shown = {
+        "Pages": place.addresses.api,
+        "First sign-in": place.welcome_url if stays else None,
         "API": place.addresses.docs or place.addresses.api,
         "Campaign": f"{place.addresses.api}/api/campaigns/{run.campaign_id}",
         "Temporal Web UI": place.addresses.temporal_ui,

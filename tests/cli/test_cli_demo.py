@@ -16,7 +16,7 @@ import pytest
 from cli.demo.runs import load_run
 from cli.stack.probes import free_port
 from cli.stack.programs import ROOT
-from cli.stack.state import read_state
+from cli.stack.state import read_api_key, read_state
 
 PEOPLE = 40
 PORTS = ("API", "TEMPORAL", "TEMPORAL_UI", "SIMULATOR")
@@ -126,3 +126,29 @@ def test_a_demo_that_is_told_to_stop_ends_in_good_order(demo: Start, data_dir: P
     assert process.returncode == 130
     assert "goes on where this one stopped" in words
     assert read_state(data_dir) is None
+
+
+@pytest.mark.timeout(150)
+def test_a_demo_that_is_kept_leaves_campaigns_in_every_state_to_look_at(demo: Start, data_dir: Path) -> None:
+    process = demo("--keep", "--rate", "20")
+    _wait(lambda: _answer(data_dir, "/api/campaigns") != [], "the API answers")
+    _wait(lambda: len(_answer(data_dir, "/api/deliveries?status=unknown")) == 3, "three outcomes are unknown", 90)
+    _wait(lambda: len(_answer(data_dir, "/api/deliveries?status=held")) >= 10, "the paused channel holds its messages")
+    states = {one["name"]: one["status"] for one in _answer(data_dir, "/api/campaigns")}
+    assert sorted(states.values()) == ["completed", "draft", "paused", "running", "running", "running", "scheduled"]
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def _answer(data_dir: Path, path: str) -> list[dict[str, Any]]:
+    """The items of a list of the API; none while it is not up."""
+    state, key = read_state(data_dir), read_api_key(data_dir)
+    if state is None or key is None or not state.addresses.api:
+        return []
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        answer = httpx.get(f"{state.addresses.api}{path}", headers=headers, timeout=10, trust_env=False)
+    except httpx.TransportError:
+        return []
+    return list(answer.json()["items"]) if answer.is_success else []

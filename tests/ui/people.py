@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -23,7 +24,7 @@ CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 async def add_user(database: Database, tenant_id: UUID, role: Role, **fields: str) -> User:
     """A person of the tenant who signs in with PASSWORD."""
-    made = {"email": f"{role}-{uuid4().hex[:8]}@example.com", "name": f"The {role}", **fields}
+    made: dict[str, Any] = {"email": f"{role}-{uuid4().hex[:8]}@example.com", "name": f"The {role}", **fields}
     user = User(tenant_id=tenant_id, role=role, password_hash=FAST.hash(PASSWORD), **made)
     async with database.tenant(tenant_id) as session:
         session.add(user)

@@ -17,7 +17,7 @@ KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None}
 def written() -> list[str]:
     """Every sentence, in both numbers where there are two."""
     options = {"**.html": {"trimmed": "true", "silent": "false"}}
-    found = extract_from_dir(UI, METHODS, options, KEYWORDS)  # type: ignore[arg-type]
+    found = extract_from_dir(UI, METHODS, options, KEYWORDS)
     every = [text for _, _, said, _, _ in found for text in ([said] if isinstance(said, str) else said) if text]
     return list(dict.fromkeys(every))
 

@@ -18,7 +18,7 @@ WRITES = [
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute)
-    for method in sorted(route.methods - {"GET", "HEAD"})
+    for method in sorted((route.methods or set()) - {"GET", "HEAD"})
 ]
 
 
