@@ -1,0 +1,56 @@
+"""Every page in a real browser: no serious barrier (axe-core), no scrolling sideways on a phone, no failing script."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from cli.stack.stack import Stack
+from tests.ui.chromium import open_page, running_chromium
+from tests.ui.every_page import NO_PAGES, PAGES, routes
+from tests.ui.house import filled_installation, first_visit, sign_in
+
+SERIOUS = {"serious", "critical"}
+PHONE = 360
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def stack() -> AsyncIterator[Stack]:
+    """A filled installation."""
+    async with filled_installation() as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(scope="module")
+async def browser(stack: Stack) -> AsyncIterator[Browser]:
+    """Chromium, and an owner who can sign in."""
+    async with running_chromium() as browser:
+        async with first_visit(browser, stack):
+            pass
+        yield browser
+
+
+def test_every_route_is_a_page_that_is_looked_at_or_known_to_be_none() -> None:
+    assert set(routes()) == set(PAGES) | NO_PAGES
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (PHONE, False)])
+async def test_a_page_has_no_barrier_and_fits(
+    stack: Stack, browser: Browser, path: str, width: int, dark: bool
+) -> None:
+    async with open_page(browser, stack.addresses.api, width=width, dark=dark) as page:
+        if path != "/sign-in":
+            await sign_in(page)
+        answer = await page.goto(PAGES[path](stack), wait_until="load")
+        assert answer is not None
+        assert answer.status == 200
+        found = await Axe().run(page)
+        barriers = [one for one in found.response["violations"] if one["impact"] in SERIOUS]
+        told = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in barriers]
+        assert told == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
