@@ -85,6 +85,23 @@ class Enrollment(SQLModel, table=True):
     closed_at: datetime | None = moment()
 
 
+class CampaignSample(SQLModel, table=True):
+    """What was in force of a campaign from `at` on: a row whenever its workflow writes its state, so one a batch.
+
+    `error_rate` is that of the messages since the row before; None where nothing was judged.
+    """
+
+    __tablename__ = "campaign_samples"
+    __table_args__ = (belongs("campaign_id", "campaigns", ondelete="CASCADE"),)
+
+    tenant_id: UUID = Field(foreign_key=TENANT, primary_key=True)
+    campaign_id: UUID = Field(primary_key=True)
+    at: datetime = moment(nullable=False, primary_key=True)
+    status: str
+    delay_seconds: float
+    error_rate: float | None = None
+
+
 class Import(SQLModel, table=True):
     """One upload of contacts to a campaign, with its exact counts."""
 
