@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -35,10 +35,11 @@ State = TypeVar("State", bound=Ending)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[State]):
-    """One change, numbered from 1 within its feed."""
+    """One change, numbered from 1 within its feed; `told` is what was made of it, so that it is made once for all."""
 
     number: int
     state: State
+    told: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
 
 
 class Feed(Generic[State]):

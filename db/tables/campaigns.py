@@ -50,8 +50,17 @@ class Enrollment(SQLModel, table=True):
     __tablename__ = "enrollments"
     __table_args__ = (
         Index("enrollments_position", "campaign_id", "position"),
-        Index("enrollments_counts", "campaign_id", "status"),
-        Index("enrollments_recent", "campaign_id", "message_1_at"),
+        Index(
+            "enrollments_counts",
+            "tenant_id",
+            "campaign_id",
+            "status",
+            "held",
+            "outcome",
+            "message_2_status",
+            "replied_at",
+        ),
+        Index("enrollments_recent", "tenant_id", "campaign_id", "message_1_at"),
         Index(
             "enrollments_to_launch",
             "campaign_id",

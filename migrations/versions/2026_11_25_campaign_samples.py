@@ -12,7 +12,7 @@ TENANT = "nullif(current_setting('relance.tenant', true), '')::uuid"
 
 
 def upgrade() -> None:
-    """Makes the table and closes it, and an index for the last events of a campaign."""
+    """Makes the table and closes it, and the indexes of what the pages read."""
     op.execute("""
         CREATE TABLE campaign_samples (
             tenant_id UUID NOT NULL,
@@ -33,6 +33,19 @@ def upgrade() -> None:
         f"CREATE POLICY own_rows ON campaign_samples USING (tenant_id = {TENANT}) WITH CHECK (tenant_id = {TENANT})"
     )
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_samples TO {ROLE}")
+    _indexes()
+
+
+def _indexes() -> None:
+    """The tenant comes first: row-level security then looks at an index's range once and not at each row, and what
+    pages count is answered from the index alone."""
+    op.execute("DROP INDEX enrollments_counts")
+    op.execute("""
+        CREATE INDEX enrollments_counts ON enrollments
+        (tenant_id, campaign_id, status, held, outcome, message_2_status, replied_at)
+    """)
+    op.execute("DROP INDEX enrollments_recent")
+    op.execute("CREATE INDEX enrollments_recent ON enrollments (tenant_id, campaign_id, message_1_at)")
     op.execute(
         "CREATE INDEX action_log_campaign ON action_log (tenant_id, campaign_id, id) WHERE campaign_id IS NOT NULL"
     )
