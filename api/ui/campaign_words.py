@@ -82,6 +82,9 @@ SENTENCES: tuple[str, ...] = (
     _("The probe message met an error, like those before it."),
     _("An operator ordered it to be sent again."),
     _("The answer was lost and the platform cannot be asked: an operator decides."),
+    _("a repeat: this campaign already has its reply"),
+    _("after the reply window"),
+    _("the campaign had ended for this contact"),
 )
 """Reasons that are stored as sentences; any other is shown as it was stored."""
 
