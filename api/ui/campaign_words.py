@@ -1,5 +1,8 @@
 """What the pages call the states, reasons and events of campaigns."""
 
+import re
+from collections.abc import Callable
+
 from api.ui.languages import _
 from domain.gate import Reason
 from domain.statuses import CampaignStatus
@@ -98,7 +101,21 @@ LIMITS: tuple[str, ...] = (
     _("send window"),
     _("channel rate"),
 )
-"""Limits as the gate names them; one that carries a figure is shown as it was stored."""
+"""Limits as the gate names them."""
+
+LIMITS_WITH_A_FIGURE: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"daily quota of (\d+)"), _("daily quota of %(count)s")),
+    (re.compile(r"daily quota: (-?\d+) left"), _("daily quota: %(count)s left")),
+    (re.compile(r"credits: (-?\d+) left"), _("credits: %(count)s left")),
+)
+
+
+def limit_words(say: Callable[..., str], limit: str) -> str:
+    """A stored limit in the visitor's language; one that is not known is shown as it was stored."""
+    for pattern, words in LIMITS_WITH_A_FIGURE:
+        if (found := pattern.fullmatch(limit)) is not None:
+            return say(words, count=found[1])
+    return say(limit)
 
 
 def reason_words(reason: str | None) -> str:

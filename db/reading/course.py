@@ -68,10 +68,11 @@ async def read_course(session: AsyncSession, campaign: Campaign) -> list[Point]:
     error_rate = delay_seconds = None
     for number in range(int((until - begun).total_seconds() // step) + 1):
         at = begun + timedelta(seconds=number * step)
+        seconds = min(step, (until - at).total_seconds())
+        if points and seconds < step / 2:
+            break  # a stretch that has only just begun: one message in it would look like many
         if (sample := samples.get(number)) is not None:
             delay_seconds = sample.delay_seconds
             error_rate = error_rate if sample.error_rate is None else sample.error_rate
-        # The last stretch is not over: its rate is that of the part that is.
-        seconds = min(step, max(1.0, (until - at).total_seconds()))
-        points.append(Point(at, sent.get(number, 0) * 60 / seconds, error_rate, delay_seconds))
+        points.append(Point(at, sent.get(number, 0) * 60 / max(1.0, seconds), error_rate, delay_seconds))
     return points

@@ -1,12 +1,14 @@
 """The list of campaigns and the page of each: what they show, to whom, and what may be asked of them."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 
 from api.ui import campaign_words
+from api.ui.languages import translate
 from api.ui.routes.campaigns import PAGE
 from db.reading.course import MOST_POINTS, step_seconds
 from db.reading.enrollments import EnrollmentFilter
@@ -195,3 +197,17 @@ async def test_the_download_is_the_apis(app: FastAPI, company: Company, viewer: 
         answer = await http.get(f"/campaigns/{made['id']}/contacts.csv")
     assert answer.text == (await company.http.get(f"/api/campaigns/{made['id']}/contacts.csv")).text
     assert answer.headers["content-disposition"] == f'attachment; filename="campaign-{made["id"]}.csv"'
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("daily quota of 500", "quota du jour de 500"),
+        ("daily quota: 3 left", "quota du jour : reste 3"),
+        ("credits: 12 left", "crédits : reste 12"),
+        ("send window", "plage d’envoi"),
+        ("100 % of something new", "100 % of something new"),
+    ],
+)
+def test_limits_are_said_in_the_visitors_language(limit: str, said: str) -> None:
+    assert campaign_words.limit_words(partial(translate, "fr"), limit) == said

@@ -4,6 +4,13 @@
   const boxes = [...place.querySelectorAll("[data-series]")];
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 2 });
+  const zone = { timeZone: place.dataset.zone };
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", ...zone });
+  const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: "2-digit", month: "2-digit", ...zone });
+  const times = (_chart, marks) => {
+    const whole = marks.length > 1 && marks[1] - marks[0] >= 86400;
+    return marks.map((seconds) => (whole ? day : clock).format(seconds * 1000));
+  };
   let charts = [];
   let columns = null;
 
@@ -19,7 +26,7 @@
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), place.dataset.zone),
         scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         cursor: { y: false, sync: { key: "course" } },
-        axes: [axis, { ...axis, size: 64, values: (_chart, marks) => marks.map(said) }],
+        axes: [{ ...axis, values: times, space: 64 }, { ...axis, size: 64, values: (_chart, marks) => marks.map(said) }],
         series: [{}, { label: box.dataset.name, stroke: colour("--bs-primary"), width: 2, value: (_chart, value) => said(value) }],
         legend: { show: false },
       };
