@@ -21,13 +21,12 @@ _SPAN = text("""
 """)
 # An epoch of its own for each campaign: the first point is its start.
 _SENT = text("""
-    SELECT CAST(floor(extract(epoch FROM message_1_at - CAST(:begun AS timestamptz)) / :step) AS int) AS point,
-           count(*) AS sent
+    SELECT date_bin(make_interval(secs => :step), message_1_at, :begun) AS point, count(*) AS sent
     FROM enrollments
     WHERE campaign_id = :campaign_id AND message_1_at >= :begun AND message_1_at <= :until GROUP BY 1
 """)
 _SAMPLES = text("""
-    SELECT CAST(floor(extract(epoch FROM at - CAST(:begun AS timestamptz)) / :step) AS int) AS point,
+    SELECT date_bin(make_interval(secs => :step), at, :begun) AS point,
            (array_agg(delay_seconds ORDER BY at DESC))[1] AS delay_seconds, avg(error_rate) AS error_rate
     FROM campaign_samples WHERE campaign_id = :campaign_id AND at >= :begun AND at <= :until GROUP BY 1
 """)
@@ -71,8 +70,8 @@ async def read_course(session: AsyncSession, campaign: Campaign) -> list[Point]:
         seconds = min(step, (until - at).total_seconds())
         if points and seconds < step / 2:
             break  # a stretch that has only just begun: one message in it would look like many
-        if (sample := samples.get(number)) is not None:
+        if (sample := samples.get(at)) is not None:
             delay_seconds = sample.delay_seconds
             error_rate = error_rate if sample.error_rate is None else sample.error_rate
-        points.append(Point(at, sent.get(number, 0) * 60 / max(1.0, seconds), error_rate, delay_seconds))
+        points.append(Point(at, sent.get(at, 0) * 60 / max(1.0, seconds), error_rate, delay_seconds))
     return points

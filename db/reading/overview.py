@@ -9,10 +9,8 @@ from sqlalchemy import func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.reading.enrollments import EnrollmentFilter, counted_as
-from db.reading.progress import Progress
-from db.tables import Campaign, Channel, Enrollment
-from domain.progress import Counts
+from db.reading.progress import Progress, read_counts
+from db.tables import Campaign, Channel
 from domain.statuses import CampaignStatus
 
 EVENTS_SHOWN = 10
@@ -20,27 +18,15 @@ EVENTS_SHOWN = 10
 
 async def read_overview(session: AsyncSession, campaigns: Sequence[Campaign]) -> list[tuple[Progress, str]]:
     """Each campaign's progress with the name of its channel; the counts of all of them are one statement."""
-    ids = [campaign.id for campaign in campaigns]
-    counts = await _counts(session, ids)
+    counts = await read_counts(session, [campaign.id for campaign in campaigns])
     channels = await _channels(session, [campaign.channel_id for campaign in campaigns])
     shown = []
     for campaign in campaigns:
         name, rate, running = channels[campaign.channel_id]
         others = running - (campaign.status == CampaignStatus.RUNNING)
-        progress = Progress(campaign, counts.get(campaign.id, Counts()), rate, others, last_contact_id=None)
+        progress = Progress(campaign, counts[campaign.id], rate, others, last_contact_id=None)
         shown.append((progress, name))
     return shown
-
-
-async def _counts(session: AsyncSession, campaign_ids: list[UUID]) -> dict[UUID, Counts]:
-    filtered = [func.count().filter(counted_as(name)).label(name.value) for name in EnrollmentFilter]
-    query = (
-        select(col(Enrollment.campaign_id), func.count().label("total"), *filtered)
-        .where(col(Enrollment.campaign_id).in_(campaign_ids))
-        .group_by(col(Enrollment.campaign_id))
-    )
-    rows = (await session.execute(query)).mappings()
-    return {row["campaign_id"]: Counts.model_validate(dict(row)) for row in rows}
 
 
 async def _channels(session: AsyncSession, channel_ids: list[UUID]) -> dict[UUID, tuple[str, float, int]]:
