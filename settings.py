@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """Base of the webhook addresses that platforms call; by default the API's own address."""
     temporal_port: Port = 7233
     temporal_ui_port: Port = 8233
+    temporal_ui_url: BaseUrl = Field(default_factory=lambda given: local_url("127.0.0.1", given["temporal_ui_port"]))
+    """Where a browser reaches the Temporal Web UI, for the links to workflows; by default the embedded one's."""
     simulator_port: Port = 8100
     data_dir: Path = Path(".relance")
 

@@ -44,6 +44,7 @@ async def serve(settings: Settings) -> None:
             SecretBox(fernet_keys(settings)),
             public_url=settings.public_url,
             default_region=settings.default_region,
+            temporal_ui_url=settings.temporal_ui_url,
             meter=Meter(new_registry("api")),
             report=report if settings.sentry_dsn else unreported,
             sdk_metrics=sdk,

@@ -45,6 +45,7 @@ def create_app(
     *,
     public_url: str,
     default_region: str | None = None,
+    temporal_ui_url: str | None = None,
     meter: Meter | None = None,
     report: Report = unreported,
     sdk_metrics: Page = nothing,
@@ -52,7 +53,8 @@ def create_app(
     """The API over what it is handed; whoever made the parts closes them after the application has stopped.
 
     `public_url` is the base of the webhook addresses that channels show; `default_region` the country of phone numbers
-    that are written without a country code, where the tenant has none of its own.
+    that are written without a country code, where the tenant has none of its own; `temporal_ui_url` the base of the
+    links to workflows.
     """
     app = Application(
         title="Relance",
@@ -70,6 +72,7 @@ def create_app(
         progress,
         public_url,
         default_region,
+        temporal_ui_url=temporal_ui_url,
         meter=meter,
         report=report,
         sdk_metrics=sdk_metrics,

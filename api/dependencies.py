@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.meter import Meter
 from api.problems import Forbidden, Unauthenticated
-from api.streams import ProgressHub
+from api.streams import Hub, ProgressHub
 from api.webhooks.doors import Doors
 from db.api_keys import Principal, find_principal
 from db.engine import Database
@@ -52,13 +52,22 @@ class Services:
     progress: ProgressHub
     public_url: str
     default_region: str | None = None
+    temporal_ui_url: str | None = None
+    """Where a browser reaches the Temporal Web UI; None: no page links to it."""
     doors: Doors = field(default_factory=Doors)
     meter: Meter = field(default_factory=Meter)
     report: Report = unreported
     sdk_metrics: Page = nothing
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
+    hubs: list[Hub[Any, Any]] = field(default_factory=list)
+    """Further feeds that streams are served from."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it is not ready for anything new."""
+
+    def close_streams(self) -> None:
+        """Ends every stream, so that the process can stop."""
+        for hub in (self.progress, *self.hubs):
+            hub.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,5 +54,5 @@ class Server(uvicorn.Server):
         """Stops taking requests and waits for those in hand; streams of progress would last as long as campaigns."""
         services = self._services()
         if services is not None:
-            services.progress.close()
+            services.close_streams()
         await super().shutdown(sockets)

@@ -1,9 +1,10 @@
-"""Progress as server-sent events: one poller per campaign that somebody watches, whatever the number of viewers."""
+"""Live state as server-sent events: one poller per thing that somebody watches, whatever the number of viewers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,45 +21,40 @@ HEARTBEAT = b": still here\n\n"
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
+class Ending(Protocol):
+    """A state of something watched."""
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing will follow."""
+
+
+Key = TypeVar("Key", bound=Hashable)
+State = TypeVar("State", bound=Ending)
+
+
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A campaign's progress as JSON; `last` when nothing will follow."""
-
-    body: str
-    last: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ProgressEvent:
-    """One change, numbered from 1 within its feed."""
+class Change(Generic[State]):
+    """One change, numbered from 1 within its feed; `told` is what was made of it, so that it is made once for all."""
 
     number: int
-    snapshot: Snapshot
-
-    def encode(self) -> bytes:
-        """The event as it goes over the wire (the body has no line breaks: JSON escapes them)."""
-        return f"event: progress\nid: {self.number}\ndata: {self.snapshot.body}\n\n".encode()
+    state: State
+    told: dict[Hashable, bytes] = field(default_factory=dict, compare=False)
 
 
-Watched = tuple[UUID, UUID]
-"""Tenant and campaign."""
-
-ReadSnapshot = Callable[[UUID, UUID], Awaitable[Snapshot]]
-
-
-class Feed:
-    """The changes of one campaign, for all its viewers."""
+class Feed(Generic[State]):
+    """The changes of one thing, for all its viewers."""
 
     def __init__(self) -> None:
         self.viewers = 0
         self.closed = False
-        self._latest: ProgressEvent | None = None
+        self._latest: Change[State] | None = None
         self._changed = asyncio.Event()
 
-    def publish(self, snapshot: Snapshot) -> None:
+    def publish(self, state: State) -> None:
         """Tells the viewers, if this is news."""
-        if self._latest is None or self._latest.snapshot != snapshot:
-            self._latest = ProgressEvent(self._latest.number + 1 if self._latest else 1, snapshot)
+        if self._latest is None or self._latest.state != state:
+            self._latest = Change(self._latest.number + 1 if self._latest else 1, state)
             self._wake()
 
     def close(self) -> None:
@@ -70,8 +66,8 @@ class Feed:
         woken, self._changed = self._changed, asyncio.Event()
         woken.set()
 
-    async def after(self, number: int, patience: float) -> ProgressEvent | None:
-        """The latest event behind `number`; None when `patience` seconds brought none, or the feed was closed."""
+    async def after(self, number: int, patience: float) -> Change[State] | None:
+        """The latest change behind `number`; None when `patience` seconds brought none, or the feed was closed."""
         if not self.closed and (self._latest is None or self._latest.number <= number):
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
@@ -79,18 +75,18 @@ class Feed:
         return self._latest if self._latest and self._latest.number > number else None
 
 
-class ProgressHub:
-    """The feeds that somebody watches. `read` takes one snapshot from the database."""
+class Hub(Generic[Key, State]):
+    """The feeds that somebody watches. `read` takes one state of the thing with that key from the database."""
 
-    def __init__(self, read: ReadSnapshot, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, read: Callable[[Key], Awaitable[State]], *, poll_seconds: float = POLL_SECONDS) -> None:
         self._read = read
         self._poll_seconds = poll_seconds
-        self._feeds: dict[Watched, Feed] = {}
-        self._pollers: dict[Watched, asyncio.Task[None]] = {}
+        self._feeds: dict[Key, Feed[State]] = {}
+        self._pollers: dict[Key, asyncio.Task[None]] = {}
 
     @property
     def pollers(self) -> int:
-        """How many campaigns are being polled."""
+        """How many things are being polled."""
         return len(self._pollers)
 
     def close(self) -> None:
@@ -98,42 +94,73 @@ class ProgressHub:
         for feed in self._feeds.values():
             feed.close()
 
-    async def events(self, tenant_id: UUID, campaign_id: UUID) -> AsyncGenerator[bytes, None]:
-        """The stream of one viewer: the present state, each change, a heartbeat in silence, and the end."""
+    async def changes(self, key: Key) -> AsyncGenerator[Change[State] | None, None]:
+        """What one viewer is told: the present state, each change, None in silence, and the end."""
         number = 0
-        async with self._watching((tenant_id, campaign_id)) as feed:
+        async with self._watching(key) as feed:
             while not feed.closed:
-                event = await feed.after(number, HEARTBEAT_SECONDS)
-                if event is None:
-                    yield HEARTBEAT
+                change = await feed.after(number, HEARTBEAT_SECONDS)
+                yield change
+                if change is None:
                     continue
-                yield event.encode()
-                number = event.number
-                if event.snapshot.last:
+                number = change.number
+                if change.state.last:
                     return
 
     @asynccontextmanager
-    async def _watching(self, watched: Watched) -> AsyncIterator[Feed]:
-        feed = self._feeds.get(watched)
+    async def _watching(self, key: Key) -> AsyncIterator[Feed[State]]:
+        feed = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[watched] = Feed()
-            self._pollers[watched] = asyncio.create_task(self._poll(watched, feed), name=f"progress/{watched[1]}")
+            feed = self._feeds[key] = Feed()
+            self._pollers[key] = asyncio.create_task(self._poll(key, feed), name=f"feed/{key}")
         feed.viewers += 1
         try:
             yield feed
         finally:
             feed.viewers -= 1
             if feed.viewers == 0:
-                del self._feeds[watched]
-                self._pollers.pop(watched).cancel()
+                del self._feeds[key]
+                self._pollers.pop(key).cancel()
 
-    async def _poll(self, watched: Watched, feed: Feed) -> None:
+    async def _poll(self, key: Key, feed: Feed[State]) -> None:
         clock = asyncio.get_running_loop()
         while True:
             began = clock.time()
             try:
-                feed.publish(await self._read(*watched))
+                feed.publish(await self._read(key))
             except DATABASE_ERRORS as error:
                 # The viewers keep their streams: heartbeats go on, and the next poll tries again.
-                logger.warning("api.progress_unread", campaign_id=str(watched[1]), error=type(error).__name__)
+                logger.warning("api.feed_unread", feed=str(key), error=type(error).__name__)
             await asyncio.sleep(max(self._poll_seconds, REST_FACTOR * (clock.time() - began)))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A campaign's progress as JSON; `last` when nothing will follow."""
+
+    body: str
+    last: bool
+
+
+Watched = tuple[UUID, UUID]
+"""Tenant and campaign."""
+
+ReadSnapshot = Callable[[UUID, UUID], Awaitable[Snapshot]]
+
+
+class ProgressHub(Hub[Watched, Snapshot]):
+    """The campaigns that somebody watches over the API. `read` takes one snapshot from the database."""
+
+    def __init__(self, read: ReadSnapshot, *, poll_seconds: float = POLL_SECONDS) -> None:
+        super().__init__(lambda watched: read(*watched), poll_seconds=poll_seconds)
+
+    async def events(self, tenant_id: UUID, campaign_id: UUID) -> AsyncGenerator[bytes, None]:
+        """The stream of one viewer: the present state, each change, a heartbeat in silence, and the end."""
+        async with aclosing(self.changes((tenant_id, campaign_id))) as changes:
+            async for change in changes:
+                yield HEARTBEAT if change is None else _encoded(change)
+
+
+def _encoded(change: Change[Snapshot]) -> bytes:
+    """The event as it goes over the wire (the body has no line breaks: JSON escapes them)."""
+    return f"event: progress\nid: {change.number}\ndata: {change.state.body}\n\n".encode()

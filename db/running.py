@@ -28,6 +28,13 @@ _MARK = text("""
     WHERE tenant_id = :tenant_id AND id = :campaign_id AND (status <> 'cancelled' OR :status = 'cancelled')
     RETURNING status
 """)
+# `now()` is the transaction's: a second state that is written in it has no row of its own.
+_SAMPLE = text("""
+    INSERT INTO campaign_samples (tenant_id, campaign_id, at, status, delay_seconds, error_rate)
+    SELECT tenant_id, id, now(), status, delay_seconds, CAST(:error_rate AS float) FROM campaigns
+    WHERE tenant_id = :tenant_id AND id = :campaign_id
+    ON CONFLICT DO NOTHING
+""")
 # Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them.
 _CANCEL = text("""
     WITH these AS (
@@ -137,7 +144,10 @@ async def read_plan(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -
 async def write_state(
     session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State
 ) -> tuple[CampaignStatus, int]:
-    """Writes the state (cancelled is for ever); returns the one in force and how many a cancel kept from Message 1."""
+    """Writes the state (cancelled is for ever) and what the chart shows of it.
+
+    Returns the state in force and how many a cancel kept from Message 1.
+    """
     named = _named(tenant_id, campaign_id)
     values = {
         **named,
@@ -152,6 +162,7 @@ async def write_state(
     written = (await session.execute(_MARK, values)).scalar_one_or_none()
     if written is None:
         return CampaignStatus.CANCELLED, 0
+    await session.execute(_SAMPLE, {**named, "error_rate": state.error_rate})
     if state.status != CampaignStatus.CANCELLED:
         return CampaignStatus(written), 0
     reason = REASON_TEXT[Reason.CAMPAIGN_CANCELLED]

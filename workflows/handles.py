@@ -61,6 +61,11 @@ class Workflows:
     def __init__(self, client: Client) -> None:
         self.client = client
 
+    @property
+    def namespace(self) -> str:
+        """The namespace's name."""
+        return self.client.namespace
+
     async def start_campaign(self, campaign: CampaignRef, channel_id: UUID, name: str) -> None:
         """Starts a campaign's workflow; one that runs already is left alone. Raises `EngineUnavailable`.
 

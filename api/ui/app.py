@@ -11,10 +11,19 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routes import campaigns, home, settings, sign_in
+from api.ui.routes import campaign, campaign_contacts, campaign_orders, campaigns, contacts, home, settings, sign_in
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (home.router, sign_in.router, campaigns.router, settings.router)
+ROUTERS = (
+    home.router,
+    sign_in.router,
+    campaigns.router,
+    campaign.router,
+    campaign_orders.router,
+    campaign_contacts.router,
+    contacts.router,
+    settings.router,
+)
 OF_THE_API = ("/api", "/webhooks")
 """What begins so is the API's, whether there is such a thing or not: its errors are problems and not pages."""
 
@@ -35,6 +44,9 @@ def create_ui(services: Services, passwords: Passwords | None = None) -> FastAPI
     ui = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     ui.state.services = services
     ui.state.passwords = passwords or Passwords()
+    ui.state.campaign_list = campaigns.list_hub(services.database)
+    ui.state.campaign_page = campaign.page_hub(services.database)
+    services.hubs.extend((ui.state.campaign_list, ui.state.campaign_page))
     install_handlers(ui)
     for router in ROUTERS:
         ui.include_router(router)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -59,16 +60,16 @@ async def list_enrollments(
     return [EnrollmentView(*row) for row in await session.exec(query)]
 
 
-def counted_as(status: EnrollmentFilter) -> ColumnElement[bool]:
-    """Whether an enrollment counts under this name: what is counted is what is listed."""
+def counted_as(status: EnrollmentFilter, of: Any = Enrollment) -> ColumnElement[bool]:
+    """Whether an enrollment (or what has its columns) counts under this name: what is counted is what is listed."""
     beside: dict[EnrollmentFilter, ColumnElement[bool]] = {
-        EnrollmentFilter.HELD: col(Enrollment.held) & (col(Enrollment.status) == MessageStatus.PENDING),
-        EnrollmentFilter.REPLIED: col(Enrollment.replied_at).is_not(None),
-        EnrollmentFilter.MESSAGE_2_SENT: col(Enrollment.message_2_status).in_(sorted(OUT)),
-        EnrollmentFilter.NO_REPLY: col(Enrollment.outcome) == Outcome.NO_REPLY,
-        EnrollmentFilter.OPTED_OUT: col(Enrollment.outcome) == Outcome.OPTED_OUT,
+        EnrollmentFilter.HELD: col(of.held) & (col(of.status) == MessageStatus.PENDING),
+        EnrollmentFilter.REPLIED: col(of.replied_at).is_not(None),
+        EnrollmentFilter.MESSAGE_2_SENT: col(of.message_2_status).in_(sorted(OUT)),
+        EnrollmentFilter.NO_REPLY: col(of.outcome) == Outcome.NO_REPLY,
+        EnrollmentFilter.OPTED_OUT: col(of.outcome) == Outcome.OPTED_OUT,
     }
-    return beside.get(status, col(Enrollment.status) == status.value)
+    return beside.get(status, col(of.status) == status.value)
 
 
 async def find_import(session: AsyncSession, campaign_id: UUID, import_id: UUID) -> Import | None:

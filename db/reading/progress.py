@@ -1,9 +1,10 @@
 """How far a campaign is, read at one instant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Executable, func, select, text
+from sqlalchemy import BigInteger, Subquery, cast, func, select, text
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -57,10 +58,38 @@ class Progress:
         )
 
 
-def _counts(campaign_id: UUID) -> Executable:
-    """One statement, hence one snapshot: the states add up to the total at every instant."""
-    filtered = [func.count().filter(counted_as(name)).label(name.value) for name in EnrollmentFilter]
-    return select(func.count().label("total"), *filtered).where(col(Enrollment.campaign_id) == campaign_id)
+async def read_counts(session: AsyncSession, campaign_ids: Sequence[UUID]) -> dict[UUID, Counts]:
+    """The counts of campaigns. One statement, hence one snapshot: the states add up to the total at every instant.
+
+    Contacts that are alike are counted first, in the order of an index that holds all that is asked (docs/pages.md);
+    then the few kinds of them are added up under each name that they count under.
+    """
+    kinds = _kinds(campaign_ids)
+    number = func.coalesce(func.sum(kinds.c.number), 0)
+    named = [
+        cast(func.coalesce(func.sum(kinds.c.number).filter(counted_as(name, kinds.c)), 0), BigInteger).label(name.value)
+        for name in EnrollmentFilter
+    ]
+    query = select(kinds.c.campaign_id, cast(number, BigInteger).label("total"), *named).group_by(kinds.c.campaign_id)
+    rows = (await session.execute(query)).mappings()
+    found = {row["campaign_id"]: Counts.model_validate(dict(row)) for row in rows}
+    return {campaign_id: found.get(campaign_id, Counts()) for campaign_id in campaign_ids}
+
+
+def _kinds(campaign_ids: Sequence[UUID]) -> Subquery:
+    alike = (
+        col(Enrollment.campaign_id),
+        col(Enrollment.status),
+        col(Enrollment.held),
+        col(Enrollment.outcome),
+        col(Enrollment.message_2_status),
+    )
+    return (
+        select(*alike, func.min(Enrollment.replied_at).label("replied_at"), func.count().label("number"))
+        .where(col(Enrollment.campaign_id).in_(campaign_ids))
+        .group_by(*alike, col(Enrollment.replied_at).is_(None))
+        .subquery()
+    )
 
 
 async def read_progress(session: AsyncSession, campaign_id: UUID) -> Progress | None:
@@ -68,12 +97,11 @@ async def read_progress(session: AsyncSession, campaign_id: UUID) -> Progress | 
     campaign = await find_campaign(session, campaign_id)
     if campaign is None:
         return None
-    asked = {"campaign_id": campaign_id}
-    counts = (await session.execute(_counts(campaign_id))).mappings().one()
-    beside = (await session.execute(_BESIDE, asked)).one()
+    counts = (await read_counts(session, [campaign_id]))[campaign_id]
+    beside = (await session.execute(_BESIDE, {"campaign_id": campaign_id})).one()
     return Progress(
         campaign=campaign,
-        counts=Counts.model_validate(dict(counts)),
+        counts=counts,
         rate_per_second=beside.rate_per_second,
         others=beside.others,
         last_contact_id=beside.last_contact_id,

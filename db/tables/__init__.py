@@ -1,6 +1,6 @@
 """The tables, by noun; importing this package makes the whole schema known."""
 
-from db.tables.campaigns import Campaign, Enrollment, Import, ImportProblem
+from db.tables.campaigns import Campaign, CampaignSample, Enrollment, Import, ImportProblem
 from db.tables.channels import Channel, ChannelUsage
 from db.tables.contacts import Contact, Interaction, Message, Suppression
 from db.tables.deliveries import ActionLogLine, Delivery
@@ -13,6 +13,7 @@ __all__ = [
     "ActionLogLine",
     "ApiKey",
     "Campaign",
+    "CampaignSample",
     "Channel",
     "ChannelUsage",
     "Contact",

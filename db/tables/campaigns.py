@@ -50,8 +50,17 @@ class Enrollment(SQLModel, table=True):
     __tablename__ = "enrollments"
     __table_args__ = (
         Index("enrollments_position", "campaign_id", "position"),
-        Index("enrollments_counts", "campaign_id", "status"),
-        Index("enrollments_recent", "campaign_id", "message_1_at"),
+        Index(
+            "enrollments_counts",
+            "tenant_id",
+            "campaign_id",
+            "status",
+            "held",
+            "outcome",
+            "message_2_status",
+            "replied_at",
+        ),
+        Index("enrollments_recent", "tenant_id", "campaign_id", "message_1_at"),
         Index(
             "enrollments_to_launch",
             "campaign_id",
@@ -83,6 +92,23 @@ class Enrollment(SQLModel, table=True):
     message_2_at: datetime | None = moment()
     outcome: str | None = None
     closed_at: datetime | None = moment()
+
+
+class CampaignSample(SQLModel, table=True):
+    """What was in force of a campaign from `at` on: a row whenever its workflow writes its state, so one a batch.
+
+    `error_rate` is that of the messages since the row before; None where nothing was judged.
+    """
+
+    __tablename__ = "campaign_samples"
+    __table_args__ = (belongs("campaign_id", "campaigns", ondelete="CASCADE"),)
+
+    tenant_id: UUID = Field(foreign_key=TENANT, primary_key=True)
+    campaign_id: UUID = Field(primary_key=True)
+    at: datetime = moment(nullable=False, primary_key=True)
+    status: str
+    delay_seconds: float
+    error_rate: float | None = None
 
 
 class Import(SQLModel, table=True):

@@ -73,6 +73,13 @@ class ActionLogLine(SQLModel, table=True):
     __table_args__ = (
         Index("action_log_delivery", "tenant_id", "delivery_id", "id"),
         Index("action_log_contact", "tenant_id", "contact_id", "id"),
+        Index(
+            "action_log_campaign",
+            "tenant_id",
+            "campaign_id",
+            "id",
+            postgresql_where=sql("campaign_id IS NOT NULL"),
+        ),
         belongs("delivery_id", "deliveries"),
     )
 

@@ -29,7 +29,7 @@ def workflows() -> RecordingWorkflows:
 @pytest.fixture
 def app(database: Database, workflows: RecordingWorkflows, secrets: SecretBox) -> FastAPI:
     """The application."""
-    return create_app(database, workflows, secrets, public_url=BASE_URL)
+    return create_app(database, workflows, secrets, public_url=BASE_URL, temporal_ui_url="http://temporal.test")
 
 
 @pytest.fixture

@@ -29,6 +29,11 @@ class RecordingWorkflows(Workflows):
     affected: int = 0
     updates: dict[UUID, CommandResult] = field(default_factory=dict)
 
+    @property
+    def namespace(self) -> str:
+        """As Temporal has it by default."""
+        return "default"
+
     def _note(self, method: str, argument: Any) -> None:
         if self.away:
             raise EngineUnavailable("UNAVAILABLE")

@@ -15,16 +15,27 @@ START_SECONDS, STOP_SECONDS = 20.0, 20.0
 MakeApp = Callable[[], AbstractAsyncContextManager[FastAPI]]
 
 
+class Server(uvicorn.Server):
+    """Ends its streams when it is told to stop, as the real process does; that one also listens to signals."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.services.close_streams()
+        await super().shutdown(sockets)
+
+
 @contextmanager
-def serving(make_app: MakeApp) -> Iterator[str]:
-    """Serves what `make_app` makes inside the server's loop; gives the base address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server: list[uvicorn.Server] = []
+def serving(make_app: MakeApp, port: int = 0) -> Iterator[str]:
+    """Serves what `make_app` makes inside the server's loop, by default at a free port; gives the base address."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server: list[Server] = []
     failure: list[BaseException] = []
 
     async def run() -> None:
         async with make_app() as app:
-            server.append(uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)))
+            server.append(Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)))
             await server[0].serve(sockets=[listener])
 
     def main() -> None:

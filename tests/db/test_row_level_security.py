@@ -63,6 +63,7 @@ class Rows:
             tables.InboundEvent(**own, channel_id=channel.id, dedupe_key="d", event_name="e", raw=b"{}"),
             delivery,
             tables.Enrollment(**both, channel_id=channel.id),
+            tables.CampaignSample(**own, campaign_id=campaign.id, status="running", delay_seconds=1),
             upload,
             tables.ImportProblem(**own, import_id=upload.id, row=1, field="phone", message="bad"),
             tables.ActionLogLine(**own, delivery_id=delivery.id, contact_id=contact.id, action="test", status="sent"),

@@ -1,0 +1,127 @@
+"""u: the pages over a campaign of 100,000 contacts: how long the server takes for each, against a bound of 200 ms."""
+
+import statistics
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from api.app import create_app
+from db.engine import Database
+from db.secrets import SecretBox
+from db.tables import CampaignSample
+from domain.people import Role
+from tests.api.campaign_rows import change_row
+from tests.api.doubles import RecordingWorkflows
+from tests.api.people import BASE_URL, Company, make_company
+from tests.api.rows import keep
+from tests.benchmarks.figures import Figures, at_most
+from tests.ui.people import add_user, signed_in
+
+CONTACTS = 100_000
+LONGEST_MS = 200.0
+ROUNDS = 7
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
+
+# Every fifth contact waits, held; the others were sent Message 1 one after the other over the last 14 hours.
+_ROWS = (
+    """INSERT INTO contacts (id, tenant_id, phone)
+       SELECT gen_random_uuid(), :tenant, '+337' || lpad(i::text, 8, '0') FROM generate_series(1, :contacts) i""",
+    """INSERT INTO enrollments (tenant_id, campaign_id, contact_id, channel_id, status, held, reason, launched_at,
+                                message_1_at, replied_at, message_2_status, outcome)
+       SELECT :tenant, :campaign, id, :channel,
+              (ARRAY['pending', 'sent', 'delivered', 'read', 'failed'])[1 + n % 5], n % 5 = 0,
+              CASE WHEN n % 5 = 0 THEN 'daily_quota' END, now(),
+              CASE WHEN n % 5 BETWEEN 1 AND 3 THEN now() - n * interval '0.5 seconds' END,
+              CASE WHEN n % 10 = 3 THEN now() END, CASE WHEN n % 10 = 3 THEN 'sent' END,
+              CASE n % 10 WHEN 3 THEN 'answered' WHEN 2 THEN 'no_reply' END
+       FROM (SELECT id, row_number() OVER (ORDER BY phone) AS n FROM contacts WHERE tenant_id = :tenant) c""",
+    """INSERT INTO deliveries (id, tenant_id, channel_id, contact_id, campaign_id, kind, idempotency_key, status,
+                               reason, limit_name, body, first_asked_at)
+       SELECT gen_random_uuid(), tenant_id, channel_id, contact_id, campaign_id, 'message_1', contact_id::text,
+              CASE WHEN held THEN 'held' ELSE 'sent' END, reason, CASE WHEN held THEN 'daily quota of 500' END,
+              'Hello you', message_1_at FROM enrollments WHERE campaign_id = :campaign""",
+    """INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason)
+       SELECT tenant_id, id, contact_id, campaign_id, kind, status, reason FROM deliveries
+       WHERE campaign_id = :campaign""",
+)
+
+
+async def fill(database_url: str, company: Company, campaign_id: str) -> None:
+    """The rows, past the API, and what autovacuum does of itself within a minute."""
+    named = {"tenant": company.tenant_id, "channel": company.channel_id, "campaign": UUID(campaign_id)}
+    async with company.database.tenant(company.tenant_id) as session:
+        for statement in _ROWS:
+            known = {**named, "contacts": CONTACTS}
+            used = {name: value for name, value in known.items() if f":{name}" in statement}
+            await session.execute(text(statement), used)
+    begun = datetime.now(UTC) - timedelta(hours=14)
+    samples = [
+        CampaignSample(
+            tenant_id=company.tenant_id, campaign_id=named["campaign"], at=begun + timedelta(seconds=25 * number),
+            status="running", delay_seconds=1, error_rate=0.02,
+        )
+        for number in range(CONTACTS // 50)
+    ]  # fmt: skip
+    await keep(company, *samples)
+    await change_row(company, campaign_id, status="running", started_at=begun)
+    engine = create_async_engine(database_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text("VACUUM (ANALYZE)"))
+    await engine.dispose()
+
+
+@pytest_asyncio.fixture
+async def opened(database: Database, database_url: str) -> AsyncIterator[tuple[httpx.AsyncClient, str, str]]:
+    """A browser in which an owner is signed in, the campaign, and one of its contacts."""
+    secrets = SecretBox([Fernet.generate_key().decode()])
+    app = create_app(database, RecordingWorkflows(), secrets, public_url=BASE_URL)
+    company = await make_company(database, secrets, app)
+    async with company.http:
+        campaign = await company.campaign()
+        await fill(database_url, company, campaign["id"])
+        some = (await company.http.get(f"/api/campaigns/{campaign['id']}/contacts?limit=1")).json()["items"][0]
+    owner = await add_user(database, company.tenant_id, Role.OWNER)
+    async with signed_in(app, owner) as http:
+        yield http, campaign["id"], some["contact_id"]
+
+
+async def milliseconds(http: httpx.AsyncClient, address: str) -> float:
+    """The median of a few requests; the first one, which compiles templates, does not count."""
+    took = []
+    for _ in range(ROUNDS + 1):
+        began = time.perf_counter()
+        answer = await http.get(address)
+        took.append((time.perf_counter() - began) * 1000)
+        assert answer.status_code == 200, answer.text[:500]
+    return statistics.median(took[1:])
+
+
+async def test_no_page_takes_longer_than_its_bound(
+    opened: tuple[httpx.AsyncClient, str, str], figures: Figures
+) -> None:
+    http, campaign_id, contact_id = opened
+    pages = {
+        "the list": "/campaigns",
+        "the list, searched": "/campaigns?search=autumn&status=running",
+        "the campaign": f"/campaigns/{campaign_id}",
+        "its chart": f"/campaigns/{campaign_id}/chart.json",
+        "its chart as a table": f"/campaigns/{campaign_id}/chart",
+        "its contacts": f"/campaigns/{campaign_id}/contacts",
+        "its contacts that replied": f"/campaigns/{campaign_id}/contacts?status=replied",
+        "its contacts that opted out (none)": f"/campaigns/{campaign_id}/contacts?status=opted_out",
+        "the question before a cancel": f"/campaigns/{campaign_id}/cancel",
+        "a contact": f"/contacts/{contact_id}?campaign={campaign_id}",
+    }
+    took = {name: await milliseconds(http, address) for name, address in pages.items()}
+    for number, (name, value) in enumerate(took.items(), start=1):
+        figures.add(f"u{number}", f"page: {name}", value, "ms", bound=at_most(LONGEST_MS))
+    assert {name: value for name, value in took.items() if value > LONGEST_MS} == {}

@@ -1,0 +1,213 @@
+"""The list of campaigns and the page of each: what they show, to whom, and what may be asked of them."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from api.ui import campaign_words
+from api.ui.languages import translate
+from api.ui.routes.campaigns import PAGE
+from db.reading.course import MOST_POINTS, step_seconds
+from db.reading.enrollments import EnrollmentFilter
+from db.tables import ActionLogLine, CampaignSample, Enrollment, User
+from domain.gate import REASON_TEXT
+from domain.progress import MESSAGE_1_STATES
+from domain.statuses import CampaignStatus, Outcome
+from tests.api.campaign_rows import change_row
+from tests.api.people import Company
+from tests.api.rows import add_contact, add_delivery, keep
+from tests.ui.people import signed_in
+
+
+async def enroll_in(company: Company, campaign_id: str, **columns: object) -> UUID:
+    """One more contact of the campaign."""
+    contact = await add_contact(company)
+    known = {"tenant_id": company.tenant_id, "channel_id": company.channel_id}
+    row = {**known, "campaign_id": UUID(campaign_id), "contact_id": contact.id, **columns}
+    await keep(company, Enrollment.model_validate(row))
+    return contact.id
+
+
+def test_the_words_cover_every_state_and_reason() -> None:
+    assert campaign_words.REASONS == REASON_TEXT
+    assert set(campaign_words.STATUSES) == set(CampaignStatus)
+    assert set(campaign_words.COUNTED) == set(EnrollmentFilter)
+    assert set(campaign_words.COUNTED) >= set(MESSAGE_1_STATES)
+    assert set(campaign_words.OUTCOMES) == set(Outcome)
+
+
+async def test_the_list_shows_state_progress_and_errors(app: FastAPI, company: Company, owner: User) -> None:
+    made = await company.campaign(name="Autumn <b>")
+    await change_row(company, made["id"], status="running")
+    for status in ("sent", "failed", "pending", "pending"):
+        await enroll_in(company, made["id"], status=status)
+    async with signed_in(app, owner) as http:
+        text = (await http.get("/campaigns")).text
+    assert "Autumn &lt;b&gt;" in text
+    assert "2 of 4" in text
+    assert "50%" in text
+    assert 'data-state="running">Running' in text
+    assert 'href="/campaigns/new"' in text
+
+
+async def test_the_list_is_searched_and_filtered(app: FastAPI, company: Company, viewer: User) -> None:
+    await company.campaign(name="Spring letter")
+    running = await company.campaign(name="Winter letter")
+    await change_row(company, running["id"], status="running")
+    async with signed_in(app, viewer) as http:
+        found = (await http.get("/campaigns", params={"search": "SPRING"})).text
+        filtered = (await http.get("/campaigns", params={"status": "running"})).text
+        odd = await http.get("/campaigns", params={"status": "nonsense"})
+    assert ("Spring letter" in found, "Winter letter" in found) == (True, False)
+    assert ("Spring letter" in filtered, "Winter letter" in filtered) == (False, True)
+    assert odd.status_code == 200
+    assert 'href="/campaigns/new"' not in found
+
+
+async def test_older_campaigns_are_on_the_next_page(app: FastAPI, company: Company, owner: User) -> None:
+    for number in range(PAGE + 1):
+        await company.campaign(name=f"Letter {number:02d}")
+    async with signed_in(app, owner) as http:
+        first = (await http.get("/campaigns", params={"search": "Letter"})).text
+        older = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        second = (await http.get(older)).text
+    assert ("Letter 20" in first, "Letter 00" in first) == (True, False)
+    assert ("Letter 20" in second, "Letter 00" in second) == (False, True)
+    assert "Newest" in second
+
+
+@pytest.mark.parametrize("query", ["cursor=nonsense", "cursor=%00", "search=%00"])
+async def test_what_is_no_query_of_ours_is_refused(app: FastAPI, owner: User, query: str) -> None:
+    async with signed_in(app, owner) as http:
+        assert (await http.get(f"/campaigns?{query}")).status_code in (404, 422)
+        assert (await http.get(f"/campaigns/live?{query}")).status_code in (404, 422)
+
+
+async def test_the_page_shows_figures_reasons_and_events(app: FastAPI, company: Company, owner: User) -> None:
+    made = await company.campaign(message_1="Hi <i>", pacing={"delay_seconds": 2, "batch_size": 7})
+    await change_row(
+        company, made["id"], status="paused", paused_reason="6 of 20 met an error (30 %), over", delay_seconds=2.5
+    )
+    held = await enroll_in(company, made["id"], status="pending", held=True, reason="daily_quota")
+    await enroll_in(company, made["id"], status="sent", message_1_at=datetime.now(UTC))
+    contact = await add_contact(company)
+    delivery = await add_delivery(
+        company, contact, campaign_id=UUID(made["id"]), kind="message_1", status="held", reason="daily_quota",
+        limit_name="daily quota of 5",
+    )  # fmt: skip
+    about = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "action": "message_1"}
+    line = ActionLogLine(**about, delivery_id=delivery.id, contact_id=held, status="held", reason="daily_quota")
+    await keep(company, line)
+    async with signed_in(app, owner) as http:
+        text = (await http.get(f"/campaigns/{made['id']}")).text
+    assert "6 of 20 met an error (30 %), over" in text
+    assert "The channel&#39;s quota for today is used up." in text
+    assert "daily quota of 5" in text
+    assert "Hi &lt;i&gt;" in text
+    assert "<dd>2.5 s</dd>" in text
+    assert f'href="/contacts/{held}?campaign={made["id"]}"' in text
+    assert f'id="count-held" href="/campaigns/{made["id"]}/contacts?status=held">1<' in text
+    assert "/resume" in text
+    assert "/pause" not in text
+
+
+async def test_who_may_only_look_is_offered_no_order(app: FastAPI, company: Company, viewer: User) -> None:
+    made = await company.campaign()
+    await change_row(company, made["id"], status="running")
+    async with signed_in(app, viewer) as http:
+        text = (await http.get(f"/campaigns/{made['id']}")).text
+        for order in ("pause", "cancel", "pacing", "retry-failed", "resume", "start"):
+            assert f"/campaigns/{made['id']}/{order}" not in text
+            assert (await http.get(f"/campaigns/{made['id']}/{order}")).status_code == 403
+
+
+PLACES = ("", "/live", "/chart", "/chart.json", "/contacts", "/contacts.csv", "/pause", "/pacing")
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_another_tenants_campaign_is_not_found(app: FastAPI, rival: Company, owner: User, place: str) -> None:
+    theirs = await rival.campaign()
+    async with signed_in(app, owner) as http:
+        assert (await http.get(f"/campaigns/{theirs['id']}{place}")).status_code == 404
+        assert (await http.get(f"/campaigns/{uuid4()}{place}")).status_code == 404
+
+
+async def test_the_chart_has_what_was_sent_and_what_was_in_force(app: FastAPI, company: Company, owner: User) -> None:
+    made = await company.campaign()
+    begun = datetime.now(UTC) - timedelta(minutes=10)
+    await change_row(company, made["id"], status="running", started_at=begun)
+    for seconds in (1, 2, 3, 61):
+        await enroll_in(company, made["id"], status="sent", message_1_at=begun + timedelta(seconds=seconds))
+    about = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "status": "running"}
+    await keep(
+        company,
+        CampaignSample(**about, at=begun, delay_seconds=1),
+        CampaignSample(**about, at=begun + timedelta(seconds=65), delay_seconds=1.5, error_rate=0.25),
+    )
+    async with signed_in(app, owner) as http:
+        told = (await http.get(f"/campaigns/{made['id']}/chart.json")).json()
+        table = (await http.get(f"/campaigns/{made['id']}/chart")).text
+    assert told["sent_per_minute"] == [18, 0, 0, 0, 0, 0, 12]
+    assert told["error_percent"] == [None] * 6 + [25]
+    assert told["delay_seconds"] == [1] * 6 + [1.5]
+    assert told["at"][0] == pytest.approx(begun.timestamp(), abs=0.1)
+    assert "25%" in table
+    assert table.count("<tr>") == 8
+
+
+async def test_a_campaign_that_never_began_has_an_empty_chart(app: FastAPI, company: Company, owner: User) -> None:
+    made = await company.campaign()
+    async with signed_in(app, owner) as http:
+        told = (await http.get(f"/campaigns/{made['id']}/chart.json")).json()
+        assert "Nothing has happened yet." in (await http.get(f"/campaigns/{made['id']}/chart")).text
+    assert told == {"at": [], "sent_per_minute": [], "error_percent": [], "delay_seconds": []}
+
+
+@pytest.mark.parametrize("span", [0, 1, 2999, 3000, 86_400, 7 * 86_400, 400 * 86_400, 3000 * 86_400])
+def test_a_chart_has_so_many_points_at_most(span: int) -> None:
+    assert span / step_seconds(span) < MOST_POINTS
+
+
+async def test_the_contacts_are_filtered_and_paged(app: FastAPI, company: Company, viewer: User) -> None:
+    made = await company.campaign()
+    failed = await enroll_in(
+        company, made["id"], status="failed", reason="Not on WhatsApp (100 % sure)", outcome="failed"
+    )
+    others = [await enroll_in(company, made["id"], status="sent") for _ in range(51)]
+    async with signed_in(app, viewer) as http:
+        first = (await http.get(f"/campaigns/{made['id']}/contacts")).text
+        filtered = (await http.get(f"/campaigns/{made['id']}/contacts?status=failed")).text
+        later = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+        second = (await http.get(f"/campaigns/{made['id']}/contacts{later}")).text
+        bad = await http.get(f"/campaigns/{made['id']}/contacts?cursor=nonsense")
+    assert str(failed) in first
+    assert "Not on WhatsApp (100 % sure)" in filtered
+    assert (str(failed) in filtered, str(others[0]) in filtered) == (True, False)
+    assert (str(others[0]) in second, str(others[-1]) in second) == (False, True)
+    assert bad.status_code == 422
+
+
+async def test_the_download_is_the_apis(app: FastAPI, company: Company, viewer: User) -> None:
+    made = await company.campaign()
+    await enroll_in(company, made["id"], status="sent")
+    async with signed_in(app, viewer) as http:
+        answer = await http.get(f"/campaigns/{made['id']}/contacts.csv")
+    assert answer.text == (await company.http.get(f"/api/campaigns/{made['id']}/contacts.csv")).text
+    assert answer.headers["content-disposition"] == f'attachment; filename="campaign-{made["id"]}.csv"'
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("daily quota of 500", "quota du jour de 500"),
+        ("daily quota: 3 left", "quota du jour : reste 3"),
+        ("credits: 12 left", "crédits : reste 12"),
+        ("send window", "plage d’envoi"),
+        ("100 % of something new", "100 % of something new"),
+    ],
+)
+def test_limits_are_said_in_the_visitors_language(limit: str, said: str) -> None:
+    assert campaign_words.limit_words(partial(translate, "fr"), limit) == said
