@@ -11,7 +11,7 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routes import campaigns, home, settings, sign_in, wizard, wizard_audience
+from api.ui.routes import campaigns, home, settings, sign_in, wizard, wizard_audience, wizard_messages
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = (
@@ -19,6 +19,7 @@ ROUTERS = (
     sign_in.router,
     wizard.router,  # before the campaigns: its /campaigns/new is no campaign's id
     wizard_audience.router,
+    wizard_messages.router,
     campaigns.router,
     settings.router,
 )
