@@ -11,7 +11,17 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routes import campaigns, home, settings, sign_in, wizard, wizard_audience, wizard_messages
+from api.ui.routes import (
+    campaigns,
+    home,
+    settings,
+    sign_in,
+    wizard,
+    wizard_audience,
+    wizard_check,
+    wizard_messages,
+    wizard_pacing,
+)
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = (
@@ -20,6 +30,8 @@ ROUTERS = (
     wizard.router,  # before the campaigns: its /campaigns/new is no campaign's id
     wizard_audience.router,
     wizard_messages.router,
+    wizard_pacing.router,
+    wizard_check.router,
     campaigns.router,
     settings.router,
 )

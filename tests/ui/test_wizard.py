@@ -13,7 +13,7 @@ from tests.api.campaign_rows import change_row
 from tests.api.people import Company
 from tests.ui.people import add_user, csrf_of, send_form, signed_in
 
-STEPS = ("basics", "audience", "messages")
+STEPS = ("basics", "audience", "messages", "pacing", "check")
 BASICS = {"name": "Autumn", "window": "36", "window_unit": "hours", "start_at": ""}
 
 

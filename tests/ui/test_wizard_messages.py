@@ -115,7 +115,12 @@ async def test_what_can_be_read_is_kept_as_it_is_typed_and_the_rest_is_told(
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [("", "The message is empty."), ("Hi {{ name", "Line 1:"), ("a\n\n{% for x in y %}", "Line 3:"), ("a\0", "Line 1:")],
+    [
+        ("", "The message is empty."),
+        ("Hi {{ name", "Line 1:"),
+        ("a\n\n{% for x in y %}", "Line 3:"),
+        ("a\0", "Line 1:"),
+    ],
 )
 async def test_a_message_that_cannot_be_read_is_refused_with_its_place_and_stays_in_the_editor(
     app: FastAPI, company: Company, owner: User, wrong: str, said: str
