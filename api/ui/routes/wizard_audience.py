@@ -186,5 +186,5 @@ def _told(visit: Visit, problem: CsvProblem) -> str:
 
 
 def _first(visit: Visit, error: Unprocessable) -> str:
-    wrong = error.extra["errors"][0]
-    return visit.say(wrong["message"])
+    [said, *_others] = [str(wrong["message"]) for wrong in error.extra["errors"]]
+    return visit.say(said)

@@ -44,7 +44,7 @@ async def show(visit: Editor, campaign_id: UUID) -> Response:
     if isinstance(draft, Response):
         return draft
     progress = await _progress(visit, campaign_id)
-    fields = {name: f"{value:.10g}" for name, value in draft.pacing.model_dump().items()}
+    fields = _fields(draft.pacing)
     return step_page(
         visit,
         "pacing",
@@ -87,6 +87,14 @@ async def keep(visit: Editor, campaign_id: UUID) -> Response:
         errors=errors,
         forecast=_forecast(progress, None),
     )
+
+
+def _fields(pacing: Pacing) -> dict[str, str]:
+    """The numbers as the form shows them. A bound that follows from the delay stays empty, so that it goes on to."""
+    derived = Pacing.model_validate(pacing.model_dump(exclude={"min_delay_seconds", "max_delay_seconds"})).model_dump()
+    bounds = ("min_delay_seconds", "max_delay_seconds")
+    numbers = pacing.model_dump().items()
+    return {name: "" if name in bounds and value == derived[name] else f"{value:.10g}" for name, value in numbers}
 
 
 async def _progress(visit: Visit, campaign_id: UUID) -> Progress:

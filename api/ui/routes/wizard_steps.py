@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.handlers import field_name, sentence
-from api.problems import Unprocessable
+from api.problems import FieldError, Unprocessable
 from api.routes.campaign_shapes import CampaignProgress
 from api.routes.campaigns import show
 from api.ui.languages import _
@@ -119,7 +119,8 @@ def local_moment(text: str, zone: str) -> datetime | None:
 def errors_in(visit: Visit, error: ValidationError | Unprocessable) -> dict[str, str]:
     """What is wrong, by field, in the visitor's language as far as it is one of the usual things."""
     if isinstance(error, Unprocessable):
-        return {one["field"]: visit.say(one["message"]) for one in error.extra.get("errors", [])}
+        wrong = [FieldError.model_validate(one) for one in error.extra.get("errors", [])]
+        return {one.field: visit.say(one.message) for one in wrong}
     return {field_name(one["loc"]): _said(visit, one) for one in error.errors()}
 
 
