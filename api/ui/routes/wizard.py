@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import HTMLResponse, Response
 
 from api.problems import Unprocessable
-from api.routes.campaign_shapes import DEFAULT_WINDOW_SECONDS, CampaignChange, CampaignProgress, NewCampaign
+from api.routes.campaign_shapes import DEFAULT_WINDOW_SECONDS, CampaignChange, CampaignOut, NewCampaign
 from api.routes.campaigns import change, create
 from api.ui.languages import _
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, local_moment, number_of, onward, step_page
@@ -100,7 +100,7 @@ def _window_fields(seconds: float) -> dict[str, str]:
     return {"window": f"{seconds / WINDOW_UNITS[unit]:g}", "window_unit": unit}
 
 
-def _local(visit: Visit, draft: CampaignProgress) -> str:
+def _local(visit: Visit, draft: CampaignOut) -> str:
     if draft.start_at is None:
         return ""
     return draft.start_at.astimezone(ZoneInfo(visit.time_zone)).replace(tzinfo=None).isoformat(timespec="minutes")
@@ -108,7 +108,7 @@ def _local(visit: Visit, draft: CampaignProgress) -> str:
 
 async def _page(
     visit: Visit,
-    draft: CampaignProgress | None,
+    draft: CampaignOut | None,
     fields: dict[str, str],
     *,
     errors: dict[str, str] | None = None,

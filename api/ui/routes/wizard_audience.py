@@ -77,11 +77,19 @@ async def show(visit: Editor, campaign_id: UUID) -> Response:
         return draft
     async with visit.caller.transaction() as session:
         imports = await list_imports(session, campaign_id, limit=IMPORTS_SHOWN)
+        total = await count_contacts(session, campaign_id)
     territories = languages.locale(visit.language).territories
     regions = sorted((name, code) for code, name in territories.items() if len(code) == 2 and known_region(code))
     region = await default_region(visit.caller)
     return step_page(
-        visit, "audience", draft, imports=imports, encodings=ENCODINGS, regions=regions, region=(region or "").upper()
+        visit,
+        "audience",
+        draft,
+        total=total,
+        imports=imports,
+        encodings=ENCODINGS,
+        regions=regions,
+        region=(region or "").upper(),
     )
 
 

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import NotFound, Unprocessable
 from api.routes.campaign_commands import launch_check, start, test_send
-from api.routes.campaign_shapes import CampaignProgress
+from api.routes.campaign_shapes import CampaignOut
 from api.routes.contact_shapes import reason_text
 from api.routes.launch_shapes import LaunchCheck, LaunchProblem, TestSend
 from api.ui.languages import _
@@ -85,7 +85,7 @@ async def launch(visit: Operator, campaign_id: UUID) -> Response:
     return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
 
 
-async def _page(visit: Visit, draft: CampaignProgress, *, status: int = 200) -> HTMLResponse:
+async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
     check = await launch_check(draft.id, visit.caller)
     facts = [check_template(text) for text in (draft.message_1, draft.message_2)]
     async with visit.caller.transaction() as session:
@@ -109,7 +109,7 @@ def _found(visit: Visit, one: LaunchProblem) -> str:
     return visit.say(FOUND.get(one.code, one.message))
 
 
-def _question(visit: Visit, draft: CampaignProgress, check: LaunchCheck) -> str:
+def _question(visit: Visit, draft: CampaignOut, check: LaunchCheck) -> str:
     """What is asked before the launch: how many people, and until when."""
     writer = Writer(visit.language, visit.time_zone)
     about = {"count": writer.number(check.contacts - check.suppressed), "finish": writer.moment(check.finishes_at)}

@@ -13,7 +13,7 @@ from api.routes.campaigns import change, found
 from api.ui.rendering import fragment
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, onward, step_page
 from api.ui.visits import Editor, Visit
-from db.reading.audience import contact_beside, lacking_each, variables_of
+from db.reading.audience import contact_beside, count_contacts, lacking_each, variables_of
 from db.reading.enrollments import EnrollmentView
 from domain.statuses import CampaignStatus
 from domain.template_reading import TemplateProblem, TemplateSyntaxProblem
@@ -102,7 +102,8 @@ async def _page(
         return draft
     written = texts or {"message_1": draft.message_1, "message_2": draft.message_2}
     async with visit.caller.transaction() as session:
-        variables = await variables_of(session, campaign_id)
+        total = await count_contacts(session, campaign_id)
+        variables = await variables_of(session, campaign_id, total)
     preview = await _preview(visit, campaign_id, written)
     return step_page(
         visit,
@@ -111,6 +112,7 @@ async def _page(
         status=status,
         texts=written,
         errors=errors or {},
+        total=total,
         variables=variables,
         preview=preview,
         campaign_id=campaign_id,
@@ -134,7 +136,9 @@ async def _preview(
             contact = await contact_beside(session, campaign_id, after=after, before=before)
         if contact is None:
             contact = await contact_beside(session, campaign_id, after=here - 1 if here else None)
-        lacking = {name: await lacking_each(session, campaign_id, _required(text)) for name, text in texts.items()}
+        required = {name: _required(text) for name, text in texts.items()}
+        counts = await lacking_each(session, campaign_id, frozenset().union(*required.values()))
+    lacking = {name: {one: count for one, count in counts.items() if one in required[name]} for name in texts}
     values = contact.enrollment.variables if contact else None
     return Preview(contact, {name: _bubble(visit, text, values) for name, text in texts.items()}, lacking)
 

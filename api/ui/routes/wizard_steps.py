@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.handlers import field_name, sentence
 from api.problems import FieldError, Unprocessable
-from api.routes.campaign_shapes import CampaignProgress
-from api.routes.campaigns import show
+from api.routes.campaign_shapes import CampaignOut, campaign_out
+from api.routes.campaigns import found
 from api.ui.languages import _
 from api.ui.rendering import page
 from api.ui.visits import Visit
@@ -58,9 +58,7 @@ def address(campaign_id: UUID, step: str) -> str:
     return f"/campaigns/{campaign_id}/setup/{step}"
 
 
-def step_page(
-    visit: Visit, step: str, draft: CampaignProgress | None, *, status: int = 200, **context: Any
-) -> HTMLResponse:
+def step_page(visit: Visit, step: str, draft: CampaignOut | None, *, status: int = 200, **context: Any) -> HTMLResponse:
     """The page of a step."""
     return page(visit, f"wizard/{step}.html", status=status, steps=STEPS, step=step, draft=draft, **context)
 
@@ -70,9 +68,10 @@ def onward(campaign_id: UUID, step: str) -> RedirectResponse:
     return RedirectResponse(address(campaign_id, step), status_code=303)
 
 
-async def draft_of(visit: Visit, campaign_id: UUID) -> CampaignProgress | Response:
+async def draft_of(visit: Visit, campaign_id: UUID) -> CampaignOut | Response:
     """The draft, or the way to the page of a campaign that is none any more. Raises NotFound."""
-    campaign = await show(campaign_id, visit.caller)
+    async with visit.caller.transaction() as session:
+        campaign = campaign_out(await found(session, campaign_id))
     if campaign.status == CampaignStatus.DRAFT:
         return campaign
     return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
