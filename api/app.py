@@ -21,7 +21,9 @@ from db.engine import Database
 from db.secrets import SecretBox
 from workflows.handles import Workflows
 
-IMPORT_ADDRESS = re.compile(r"/api/(campaigns/[^/]+/contacts|suppressions/import)")
+IMPORT_ADDRESS = re.compile(
+    r"/api/(campaigns/[^/]+/contacts|suppressions/import)|/campaigns/[^/]+/setup/audience/contacts"
+)
 DESCRIPTION = (
     "Durable outreach: campaigns, contacts, channels and what became of every message. "
     "Authenticate with `Authorization: Bearer <key>`. Errors are `application/problem+json` (RFC 9457)."

@@ -31,6 +31,8 @@ __all__ = [
     "WrongEncoding",
     "contact_from_json",
     "read_contacts",
+    "read_header",
+    "with_delimiter",
 ]
 
 DELIMITERS = (",", ";", "\t")
@@ -91,13 +93,13 @@ def read_contacts(
     """
     if default_region and not known_region(default_region):
         raise ValueError(f"{default_region!r} is not a region; use a two-letter country code such as FR.")
-    text, delimiter = _with_delimiter(read_text(lines, encoding))
+    text, delimiter = with_delimiter(read_text(lines, encoding))
     records = split_records(text, delimiter)
-    columns = _columns(_header(records, delimiter), mapping or {})
+    columns = _columns(read_header(records, delimiter), mapping or {})
     return _rows(records, delimiter, columns, default_region)
 
 
-def _with_delimiter(pieces: Iterator[str]) -> tuple[Iterator[str], str]:
+def with_delimiter(pieces: Iterator[str]) -> tuple[Iterator[str], str]:
     """The text again, and its delimiter: told by a "sep=" line (Excel hides it), or the most frequent in the header."""
     head = ""
     while "\n" not in head.lstrip("\n") and len(head) <= MAX_RECORD_CHARS and (piece := next(pieces, None)) is not None:
@@ -109,7 +111,8 @@ def _with_delimiter(pieces: Iterator[str]) -> tuple[Iterator[str], str]:
     return chain([head], pieces), max(DELIMITERS, key=header.count)
 
 
-def _header(records: Iterator[tuple[int, str | Fault]], delimiter: str) -> list[str]:
+def read_header(records: Iterator[tuple[int, str | Fault]], delimiter: str) -> list[str]:
+    """The names of the columns: the first record that is not blank. Raises HeaderTooLarge, WrongEncoding, EmptyFile."""
     for _, record in records:
         if isinstance(record, Fault):
             raise HeaderTooLarge(f"The first row must name the columns. {_FAULTS[record]}")

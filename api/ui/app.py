@@ -11,19 +11,10 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routes import campaign, campaign_contacts, campaign_orders, campaigns, contacts, home, settings, sign_in
+from api.ui.routers import ROUTERS
+from api.ui.routes import campaign, campaigns
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (
-    home.router,
-    sign_in.router,
-    campaigns.router,
-    campaign.router,
-    campaign_orders.router,
-    campaign_contacts.router,
-    contacts.router,
-    settings.router,
-)
 OF_THE_API = ("/api", "/webhooks")
 """What begins so is the API's, whether there is such a thing or not: its errors are problems and not pages."""
 

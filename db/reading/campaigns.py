@@ -90,6 +90,8 @@ async def _lacking(
     has_all = type_coerce(col(Enrollment.variables), JSONB).has_all(array(sorted(facts.required)))
     lacks = (col(Enrollment.campaign_id) == campaign_id, ~has_all)
     count = (await session.exec(select(func.count()).select_from(Enrollment).where(*lacks))).one()
+    if count == 0:
+        return 0, []
     rows = await session.exec(
         select(Enrollment, Contact.phone)
         .join(Contact, col(Contact.id) == Enrollment.contact_id)

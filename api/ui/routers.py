@@ -1,0 +1,36 @@
+"""Every router of the pages, in the order in which addresses are looked for."""
+
+from fastapi import APIRouter
+
+from api.ui.routes import (
+    campaign,
+    campaign_contacts,
+    campaign_orders,
+    campaigns,
+    contacts,
+    home,
+    settings,
+    sign_in,
+    wizard,
+    wizard_audience,
+    wizard_check,
+    wizard_messages,
+    wizard_pacing,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    home.router,
+    sign_in.router,
+    wizard.router,  # before the campaigns: its /campaigns/new is no campaign's id
+    wizard_audience.router,
+    wizard_messages.router,
+    wizard_pacing.router,
+    wizard_check.router,
+    campaigns.router,
+    campaign.router,
+    campaign_orders.router,
+    campaign_contacts.router,
+    contacts.router,
+    settings.router,
+)
+"""A new group of pages is added here and nowhere else."""

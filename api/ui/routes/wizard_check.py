@@ -1,0 +1,142 @@
+"""The wizard's last step: what a launch would meet, a test to oneself, and the launch."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.problems import NotFound, Unprocessable
+from api.routes.campaign_commands import launch_check, start, test_send
+from api.routes.campaign_shapes import CampaignOut
+from api.routes.contact_shapes import reason_text
+from api.routes.launch_shapes import LaunchCheck, LaunchProblem, TestSend
+from api.ui.languages import _
+from api.ui.rendering import Writer, fragment
+from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, step_page, whole_of
+from api.ui.visits import Editor, Operator, Visit
+from db.reading.audience import contact_beside
+from db.reading.deliveries import find_delivery
+from domain.statuses import DeliveryKind, DeliveryStatus
+from domain.templates import check_template
+
+VALUE = "value."
+LACKING_SHOWN = 10
+UNDER_WAY = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.SENDING})
+OUTCOMES = {
+    DeliveryStatus.QUEUED: _("The test waits for its turn."),
+    DeliveryStatus.SENDING: _("The test is being sent."),
+    DeliveryStatus.SENT: _("The test is sent. Look at your phone."),
+    DeliveryStatus.HELD: _("The test is held back."),
+    DeliveryStatus.FAILED: _("The test failed."),
+    DeliveryStatus.REFUSED: _("The test was not sent: this number must not be written to, or the channel is gone."),
+    DeliveryStatus.UNKNOWN: _("The platform did not answer; nobody knows whether the test went out."),
+}
+FOUND = {
+    "no_contacts": _("The campaign has no contacts; take some in first."),
+    "missing_variables": _("Some contacts lack a value that a message needs."),
+    "channel_not_active": _("The channel is not active: messages wait until it is."),
+    "all_suppressed": _("Every contact has asked not to be written to: nothing will go out."),
+    "channel_shared": _("Other running campaigns share the channel's rate."),
+}
+"""What the launch check finds, by its code; where it is put right stands beside."""
+
+MENDED_AT = {"no_contacts": "audience", "missing_variables": "messages"}
+
+router = APIRouter()
+
+
+@router.get("/campaigns/{campaign_id}/setup/check")
+async def show(visit: Editor, campaign_id: UUID) -> Response:
+    """Problems, warnings, numbers, and the two buttons."""
+    draft = await draft_of(visit, campaign_id)
+    return draft if isinstance(draft, Response) else await _page(visit, draft)
+
+
+@router.post("/campaigns/{campaign_id}/setup/check/test")
+async def test(visit: Operator, campaign_id: UUID) -> HTMLResponse:
+    """Sends one message to oneself, by the API's own handler."""
+    fields = await form_of(visit)
+    values = {name.removeprefix(VALUE): text for name, text in fields.items() if name.startswith(VALUE) and text}
+    asked = {"phone": fields.get("phone", ""), "message": whole_of(fields.get("message", "1")), "variables": values}
+    try:
+        sent = await test_send(campaign_id, TestSend.model_validate(asked), visit.caller)
+    except (ValidationError, Unprocessable) as error:
+        told = fragment(visit, "wizard/test.html", errors=errors_in(visit, error), delivery=None)
+        return HTMLResponse(told, 422)
+    return await _outcome(visit, campaign_id, sent.delivery_id)
+
+
+@router.get("/campaigns/{campaign_id}/setup/check/test/{delivery_id}")
+async def outcome(visit: Editor, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
+    """What became of a test; the page asks again until it is known."""
+    return await _outcome(visit, campaign_id, delivery_id)
+
+
+@router.post("/campaigns/{campaign_id}/setup/launch")
+async def launch(visit: Operator, campaign_id: UUID) -> Response:
+    """Starts the campaign, or says again what stands in the way."""
+    try:
+        await start(campaign_id, visit.caller)
+    except Unprocessable:
+        draft = await draft_of(visit, campaign_id)
+        return draft if isinstance(draft, Response) else await _page(visit, draft, status=422)
+    return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
+
+
+async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
+    check = await launch_check(draft.id, visit.caller)
+    facts = [check_template(text) for text in (draft.message_1, draft.message_2)]
+    async with visit.caller.transaction() as session:
+        contact = await contact_beside(session, draft.id)
+    values = contact.enrollment.variables if contact else {}
+    return step_page(
+        visit,
+        "check",
+        draft,
+        status=status,
+        check=check,
+        problems=[(_found(visit, one), MENDED_AT.get(one.code)) for one in check.problems],
+        warnings=[_found(visit, one) for one in check.warnings],
+        lacking=check.missing_variables.contacts[:LACKING_SHOWN],
+        values={name: values.get(name, "") for name in sorted(facts[0].variables | facts[1].variables)},
+        question=_question(visit, draft, check),
+    )
+
+
+def _found(visit: Visit, one: LaunchProblem) -> str:
+    return visit.say(FOUND.get(one.code, one.message))
+
+
+def _question(visit: Visit, draft: CampaignOut, check: LaunchCheck) -> str:
+    """What is asked before the launch: how many people, and until when."""
+    writer = Writer(visit.language, visit.time_zone)
+    about = {"count": writer.number(check.contacts - check.suppressed), "finish": writer.moment(check.finishes_at)}
+    if draft.start_at is not None and draft.start_at > datetime.now(UTC):
+        said = _("Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and is out by %(finish)s.")
+        return visit.say(said, start=writer.moment(draft.start_at), **about)
+    return visit.say("Launch now? Contacts written to: %(count)s. The last message is out by %(finish)s.", **about)
+
+
+async def _outcome(visit: Visit, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
+    async with visit.caller.transaction() as session:
+        view = await find_delivery(session, delivery_id)
+    if view is None or view.delivery.kind != DeliveryKind.TEST:
+        raise NotFound("test")
+    delivery = view.delivery
+    status = DeliveryStatus(delivery.status)
+    return HTMLResponse(
+        fragment(
+            visit,
+            "wizard/test.html",
+            errors={},
+            delivery=delivery,
+            phone=view.phone,
+            said=OUTCOMES[status],
+            reason=reason_text(delivery.reason),
+            good=status == DeliveryStatus.SENT,
+            waits=status in UNDER_WAY,
+            campaign_id=campaign_id,
+        )
+    )

@@ -1,0 +1,164 @@
+"""The messages step: variables, a preview on real contacts, and what is missing or wrong."""
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.ui.visits import CSRF_HEADER
+from db.tables import User
+from tests.api.campaign_rows import change_row
+from tests.api.people import Company, phone
+from tests.ui.people import csrf_of, send_form, signed_in
+
+TEXTS = {"message_1": "Hi {{ first_name }}", "message_2": "See you in {{ town | default('town') }}"}
+PEOPLE = (
+    {"phone": phone(1), "first_name": "Ana", "town": "Lyon"},
+    {"phone": phone(2), "first_name": "Bo"},
+    {"phone": phone(3), "town": "Nice"},
+)
+
+
+async def ready(company: Company) -> str:
+    """A draft with three contacts; where its messages are."""
+    campaign = await company.campaign()
+    await company.contacts(campaign["id"], *PEOPLE)
+    return f"/campaigns/{campaign['id']}/setup/messages"
+
+
+async def kept(company: Company, address: str) -> tuple[str, str]:
+    """Both messages of the draft."""
+    told = (await company.http.get(f"/api/campaigns/{address.split('/')[2]}")).json()
+    return told["message_1"], told["message_2"]
+
+
+async def typed(http: httpx.AsyncClient, address: str, **fields: str) -> httpx.Response:
+    """What the page sends while somebody writes."""
+    headers = {CSRF_HEADER: csrf_of(await http.get("/settings")), "HX-Request": "true"}
+    return await http.post(f"{address}/typed", data=TEXTS | fields, headers=headers)
+
+
+def bubbles(answer: httpx.Response) -> list[str]:
+    """What the two bubbles say."""
+    found = re.findall(r'<p class="[^"]*" data-message="[^"]*">(.*?)</p>', answer.text, flags=re.DOTALL)
+    return [unescape(re.sub(r"<[^>]*>", "", text)).strip() for text in found]
+
+
+def place(answer: httpx.Response) -> str:
+    """The position of the contact that is shown."""
+    [found] = re.findall(r'id="preview-at" name="at" value="(\d+)"', answer.text)
+    return str(found)
+
+
+async def test_the_variables_of_the_contacts_can_be_put_in(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        page = (await http.get(address)).text
+    offered = re.findall(r'data-insert="{{ (\w+) }}">\w+ <span class="wizard-count">([^<]+)</span>', page)
+    assert offered == [("first_name", "66.7%"), ("town", "66.7%")] * 2
+
+
+async def test_the_preview_goes_from_contact_to_contact(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        first = await typed(http, address)
+        assert bubbles(first) == ["Hi Ana", "See you in Lyon"]
+        second = await typed(http, address, after=place(first))
+        assert bubbles(second) == ["Hi Bo", "See you in town"]
+        assert bubbles(await typed(http, address, at=place(second))) == ["Hi Bo", "See you in town"]
+        third = await typed(http, address, after=place(second))
+        assert bubbles(third)[0].endswith("has no value for first_name, and the message needs one.")
+        assert place(await typed(http, address, after=place(third))) == place(third)
+        back = await typed(http, address, before=place(second))
+        assert bubbles(back) == bubbles(first)
+        assert place(await typed(http, address, before=place(first))) == place(first)
+
+
+@pytest.mark.parametrize("at", ["", "-1", "x", "9" * 30, "0", "9223372036854775807"])
+async def test_a_position_that_is_none_shows_somebody_or_nobody(
+    app: FastAPI, company: Company, owner: User, at: str
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        for name in ("at", "after", "before"):
+            assert (await typed(http, address, **{name: at})).status_code == 200
+
+
+async def test_variables_that_contacts_lack_are_flagged_with_how_many_lack_them(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await typed(http, address, message_2="{{ code }} {{ town }}")
+    flagged = re.findall(r'data-lacking="(\w+)">(Message \d): (\d) contacts? ha', answer.text)
+    assert flagged == [("first_name", "Message 1", "1"), ("code", "Message 2", "3"), ("town", "Message 2", "1")]
+
+
+async def test_without_contacts_names_stand_for_values(app: FastAPI, company: Company, owner: User) -> None:
+    address = f"/campaigns/{(await company.campaign())['id']}/setup/messages"
+    async with signed_in(app, owner) as http:
+        assert bubbles(await typed(http, address)) == ["Hi [first_name]", "See you in [town]"]
+
+
+async def test_what_can_be_read_is_kept_as_it_is_typed_and_the_rest_is_told(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await typed(http, address, message_1="Good\r\nday", message_2="One\n{{ broken")
+        assert bubbles(answer)[0] == "Good\nday"
+        assert "Line 2:" in bubbles(answer)[1]
+        assert await kept(company, address) == ("Good\nday", "Thanks")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("", "The message is empty."),
+        ("Hi {{ name", "Line 1:"),
+        ("a\n\n{% for x in y %}", "Line 3:"),
+        ("a\0", "Line 1:"),
+    ],
+)
+async def test_a_message_that_cannot_be_read_is_refused_with_its_place_and_stays_in_the_editor(
+    app: FastAPI, company: Company, owner: User, wrong: str, said: str
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await send_form(http, address, address, **(TEXTS | {"message_2": wrong}))
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert f"{TEXTS['message_1']}</textarea>" in answer.text
+    assert await kept(company, address) == ("Hi", "Thanks")
+
+
+async def test_both_messages_are_kept_and_the_pacing_is_next(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await send_form(http, address, address, **TEXTS)
+    assert (answer.status_code, answer.headers["location"]) == (303, address.replace("messages", "pacing"))
+    assert await kept(company, address) == (TEXTS["message_1"], TEXTS["message_2"])
+
+
+async def test_messages_of_others_and_of_started_campaigns_stay(
+    app: FastAPI, company: Company, rival: Company, owner: User, viewer: User
+) -> None:
+    own, foreign = await ready(company), await ready(rival)
+    async with signed_in(app, owner) as http, signed_in(app, viewer) as looker:
+        assert (await typed(looker, own)).status_code == 403
+        assert (await typed(http, foreign)).status_code == 404
+        await change_row(company, own.split("/")[2], status="running")
+        assert (await typed(http, own)).status_code == 409
+        token = csrf_of(await http.get("/settings"))
+        assert (await http.post(own, data={"csrf": token, **TEXTS})).status_code == 409
+    assert await kept(company, own) == await kept(rival, foreign) == ("Hi", "Thanks")
+
+
+async def test_what_a_contact_is_called_is_text_and_nothing_else(app: FastAPI, company: Company, owner: User) -> None:
+    campaign = await company.campaign()
+    await company.contacts(campaign["id"], {"phone": phone(1), "first_name": "<b>x</b>", "name": "<i>y</i>"})
+    async with signed_in(app, owner) as http:
+        text = (await typed(http, f"/campaigns/{campaign['id']}/setup/messages")).text
+    assert not re.search(r"<(b|i)>", text)
