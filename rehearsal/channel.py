@@ -63,4 +63,3 @@ class RehearsedChannel:
     def _day(self, now: datetime) -> tuple[date, datetime]:
         start = now.astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return start.date(), (start + timedelta(days=1)).astimezone(UTC)
-

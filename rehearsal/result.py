@@ -1,6 +1,6 @@
 """What a rehearsal shows: the calendar of sends, when it begins and ends, who replies, and which limits bind."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,11 +27,13 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message that went out in the rehearsal."""
+    """One message that went out: until `due` it waited by the pace (`paced_by`), after that for `held_by`."""
 
     kind: DeliveryKind
     at: datetime
-    bound_by: Limit
+    due: datetime
+    paced_by: Limit
+    held_by: Limit | None = None
 
 
 class CalendarRow(Frozen):
@@ -59,7 +61,7 @@ class NotSent(Frozen):
 
 
 class Rehearsed(Frozen):
-    """The outcome. `waiting` contacts were in line and `rehearsed` of them played; `paused_reason`: it stopped itself."""
+    """The outcome: `waiting` contacts were in line, `rehearsed` of them played; `paused_reason`: it stopped itself."""
 
     status: CampaignStatus
     paused_reason: str | None = None
@@ -91,20 +93,26 @@ class Progress(Frozen):
 
 
 def limits_of(sent: Iterable[Sent]) -> list[Bound]:
-    """Each gap between two Message 1 is the doing of what the second one waited for; the longest first."""
-    seconds: Counter[Limit] = Counter()
+    """Who owns each gap between two Message 1: the pace up to when the second was due, what held it after that.
+
+    The longest first; the seconds of all of them add up to the time between the first and the last Message 1.
+    """
+    seconds: defaultdict[Limit, float] = defaultdict(float)
     messages: Counter[Limit] = Counter()
     before: datetime | None = None
     for message in sorted(sent, key=lambda one: one.at):
-        if message.kind == DeliveryKind.MESSAGE_1:
-            if before is not None:
-                seconds[message.bound_by] += (message.at - before).total_seconds()  # type: ignore[assignment]
-                messages[message.bound_by] += 1
-            before = message.at
-        elif message.bound_by != Limit.DELAY:
-            messages[message.bound_by] += 1
-    bounds = [Bound(limit=limit, seconds=round(seconds[limit], 3), messages=count) for limit, count in messages.items()]
-    return sorted(bounds, key=lambda bound: (-bound.seconds, bound.limit))
+        if message.held_by is not None:
+            messages[message.held_by] += 1
+        if message.kind != DeliveryKind.MESSAGE_1:
+            continue
+        if before is not None:
+            split = min(max(before, message.due), message.at) if message.held_by is not None else message.at
+            seconds[message.paced_by] += (split - before).total_seconds()
+            seconds[message.held_by or message.paced_by] += (message.at - split).total_seconds()
+            messages[message.paced_by] += message.held_by is None
+        before = message.at
+    bounds = [Bound(limit=limit, seconds=round(seconds[limit], 3), messages=messages[limit]) for limit in Limit]
+    return sorted((one for one in bounds if one.messages or one.seconds), key=lambda one: (-one.seconds, one.limit))
 
 
 def step_for(first: datetime, last: datetime) -> timedelta:

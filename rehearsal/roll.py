@@ -13,14 +13,15 @@ from rehearsal.result import Limit, Sent
 
 @dataclass(slots=True)
 class Person:
-    """One contact. `due` is when something is to happen for its Message 1, `waited_for` what last held it."""
+    """One contact. Its turn comes at `turn`; `due` is when it is looked at next, `held_by` what last held it."""
 
     facts: ContactFacts
-    begins: Limit = Limit.DELAY
+    paced_by: Limit = Limit.DELAY
+    turn: datetime | None = None
     launched: bool = False
     out_at: datetime | None = None
     due: datetime | None = None
-    waited_for: Limit | None = None
+    held_by: Limit | None = None
     reply_at: datetime | None = None
     not_sent: str | None = None
     closed: bool = False
@@ -94,7 +95,7 @@ class Roll:
         return max((message.at for message in self.sent), default=None)
 
 
-class RateLine:
+class RateQueue:
     """Who waits for the channel's rate, first come first served; each is told when its slot comes."""
 
     def __init__(self, interval: timedelta) -> None:

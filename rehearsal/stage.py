@@ -12,6 +12,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker
 
@@ -54,7 +55,7 @@ async def rehearse(brief: Brief, told: Told = lambda _: None) -> Rehearsed:
     if not brief.campaign.contacts:
         raise RehearsalError("no contact of the campaign waits for Message 1: there is nothing to rehearse")
     environment = await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=program(), data_converter=pydantic_data_converter
+        test_server_existing_path=program(), data_converter=pydantic_data_converter, runtime=_quiet()
     )
     async with environment:
         began, starts_at = time.monotonic(), await environment.get_current_time()
@@ -63,6 +64,11 @@ async def rehearse(brief: Brief, told: Told = lambda _: None) -> Rehearsed:
             await _until_over(handle, stopped, roll, lambda: told(_progress(roll, starts_at)))
             ends_at = await _end(handle, environment, roll)
     return _result(brief, roll, starts_at, ends_at, time.monotonic() - began)
+
+
+def _quiet() -> Runtime:
+    # The server is of an older make than the SDK expects, of which it would warn each time.
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="ERROR")))
 
 
 Handle = WorkflowHandle[Campaign, CampaignStatus]
@@ -106,12 +112,15 @@ async def _playing(
         )
         await stack.enter_async_context(ordinary)
         await stack.enter_async_context(sending)
-        yield await client.start_workflow(
-            Campaign.run,
-            CampaignInput(campaign=CampaignRef(tenant_id=facts.tenant_id, campaign_id=facts.campaign_id)),
-            id=ids.campaign_workflow_id(facts.campaign_id),
-            task_queue=ids.TASK_QUEUE,
-        ), campaigns.stopped
+        yield (
+            await client.start_workflow(
+                Campaign.run,
+                CampaignInput(campaign=CampaignRef(tenant_id=facts.tenant_id, campaign_id=facts.campaign_id)),
+                id=ids.campaign_workflow_id(facts.campaign_id),
+                task_queue=ids.TASK_QUEUE,
+            ),
+            campaigns.stopped,
+        )
 
 
 async def _until_over(handle: Handle, stopped: asyncio.Event, roll: Roll, tell: Callable[[], None]) -> None:

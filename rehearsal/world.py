@@ -20,7 +20,7 @@ from rehearsal.channel import BINDS, RehearsedChannel
 from rehearsal.facts import Brief
 from rehearsal.people import Habits, RehearsedReply, Reply
 from rehearsal.result import Limit, Sent
-from rehearsal.roll import Person, RateLine, Roll
+from rehearsal.roll import Person, RateQueue, Roll
 from workflows.ports import (
     CampaignPlan,
     Campaigns,
@@ -69,7 +69,7 @@ class RehearsedDeliveries(Deliveries):
         self._channel = channel
         self._client = client
         self._habits = Habits(brief.assumptions)
-        self._line = RateLine(channel.interval)
+        self._queue = RateQueue(channel.interval)
 
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
@@ -80,16 +80,14 @@ class RehearsedDeliveries(Deliveries):
             return self._ended(person, ReceiptOutcome.FAILED, f"no value for {', '.join(person.facts.lacking)}")
         # It was due then; how late this machine is with it is no part of the rehearsal.
         now = min(server_time(), (person.due if is_first else person.reply_at) or server_time())
-        verdict = self._channel.judge(
-            request.kind, now, suppressed=person.facts.suppressed, status=self._roll.status
-        )
+        verdict = self._channel.judge(request.kind, now, suppressed=person.facts.suppressed, status=self._roll.status)
         if verdict.decision == Decision.REFUSE:
             return self._ended(person, ReceiptOutcome.REFUSED, _words(verdict))
-        if is_first and verdict.decision == Decision.SEND and self._line.is_behind_others(request.contact_id):
+        if is_first and verdict.decision == Decision.SEND and self._queue.is_behind_others(request.contact_id):
             verdict = Verdict(Decision.HOLD, Reason.RATE, self._channel.next_slot(now))
         if verdict.decision == Decision.HOLD:
             return self._held(request, person, verdict)
-        self._line.leave(request.contact_id)
+        self._queue.leave(request.contact_id)
         return await self._sent(request, person, self._channel.take(now))
 
     def _ended(self, person: Person, outcome: ReceiptOutcome, reason: str) -> Receipt:
@@ -99,32 +97,31 @@ class RehearsedDeliveries(Deliveries):
     def _held(self, request: DeliveryRequest, person: Person, verdict: Verdict) -> Receipt:
         until = verdict.until
         if verdict.reason in BINDS:
-            person.waited_for = BINDS[verdict.reason]
+            person.held_by = BINDS[verdict.reason]
         if verdict.reason != Reason.RATE:
-            self._line.leave(request.contact_id)
+            self._queue.leave(request.contact_id)
         elif until is not None and request.kind == DeliveryKind.MESSAGE_1:
-            until = self._line.turn(request.contact_id, until)
+            until = self._queue.turn(request.contact_id, until)
         if request.kind == DeliveryKind.MESSAGE_1:
             person.due = until
         else:
             person.reply_at = until or person.reply_at
         if until is not None and (verdict.reason == Reason.RATE or until - server_time() < SHORT_HOLD):
             raise later(until, f"held: {verdict.reason}")
-        return Receipt(
-            delivery_id=uuid4(), outcome=ReceiptOutcome.HELD, reason=_words(verdict), hold_until=until
-        )
+        return Receipt(delivery_id=uuid4(), outcome=ReceiptOutcome.HELD, reason=_words(verdict), hold_until=until)
 
     async def _sent(self, request: DeliveryRequest, person: Person, at: datetime) -> Receipt:
         if request.kind != DeliveryKind.MESSAGE_1:
             person.closed = True
-            self._roll.sent.append(Sent(request.kind, at, person.waited_for or Limit.DELAY))
+            due = request.scheduled_at or at
+            self._roll.sent.append(Sent(request.kind, at, due, person.paced_by, person.held_by))
             return Receipt(delivery_id=uuid4(), outcome=ReceiptOutcome.SENT, sent_at=at)
         refused = self._habits.is_refused(request.contact_id)
         self._roll.asked.append((at, refused))
         if refused:
             return self._ended(person, ReceiptOutcome.FAILED, "the platform refused it")
-        bound_by, person.waited_for = person.waited_for or person.begins, None
-        self._roll.sent.append(Sent(request.kind, at, bound_by))
+        self._roll.sent.append(Sent(request.kind, at, person.turn or at, person.paced_by, person.held_by))
+        person.held_by = None
         person.out_at = at
         deadline = at + timedelta(seconds=self._brief.campaign.reply_window_seconds)
         await self._let_answer(request, person, at, deadline)
@@ -206,9 +203,8 @@ class RehearsedCampaigns(Campaigns):
 
         async def start(index: int, person: Person) -> None:
             at = first_at + timedelta(seconds=index * request.delay_seconds)
-            rests = index == 0 and self._facts.pacing.batch_pause_seconds > 0
-            person.launched, person.due = True, at
-            person.begins = Limit.BATCH_PAUSE if rests else Limit.DELAY
+            person.launched, person.turn, person.due = True, at, at
+            person.paced_by = self._paced_by(index, request.delay_seconds)
             async with starts:
                 passed = timedelta(seconds=time.monotonic() - began)
                 await self._start(person, max(timedelta(0), at - now - passed))
@@ -216,11 +212,16 @@ class RehearsedCampaigns(Campaigns):
         await asyncio.gather(*(start(index, person) for index, person in enumerate(batch)))
         return LaunchResult(started=len(batch), exhausted=self._roll.exhausted, first_at=first_at)
 
+    def _paced_by(self, index: int, spacing: float) -> Limit:
+        """What keeps this one of a batch from starting at once."""
+        if index == 0 and self._facts.pacing.batch_pause_seconds > 0:
+            return Limit.BATCH_PAUSE
+        # A spacing shorter than the channel's interval is the rate's own.
+        return Limit.DELAY if spacing * self._facts.channel.share_per_second > 1 else Limit.RATE
+
     async def _start(self, person: Person, delay: timedelta) -> None:
         facts = self._facts
-        enrollment = EnrollmentRef(
-            tenant_id=facts.tenant_id, campaign_id=facts.campaign_id, contact_id=person.facts.id
-        )
+        enrollment = EnrollmentRef(tenant_id=facts.tenant_id, campaign_id=facts.campaign_id, contact_id=person.facts.id)
         start = EnrollmentInput(
             enrollment=enrollment,
             channel_id=facts.channel.id,
