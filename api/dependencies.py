@@ -25,6 +25,9 @@ IMPORTS_AT_ONCE = 2
 """Each holds a database connection for as long as it reads: the others are for everybody else."""
 
 
+REHEARSALS_AT_ONCE = 1
+"""Each takes the better part of two processors while it lasts."""
+
 Report = Callable[[BaseException, dict[str, str]], None]
 """Tells somebody of an error that is a bug, with what it can be found by."""
 
@@ -57,6 +60,7 @@ class Services:
     report: Report = unreported
     sdk_metrics: Page = nothing
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
+    rehearsal_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REHEARSALS_AT_ONCE))
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it is not ready for anything new."""
 

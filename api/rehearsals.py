@@ -1,12 +1,20 @@
-"""Rehearsals as the API knows them: their brief, read from the caller's rows."""
+"""Rehearsals as the API knows them: what they start from, read from the caller's rows, and the turns they take."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.dependencies import Services
 from api.problems import NotFound
 from db.reading.rehearsal import InLine, who_waits
-from rehearsal.facts import MOST_CONTACTS, CampaignFacts, ChannelFacts, ContactFacts
+from rehearsal.apart import rehearsing
+from rehearsal.facts import MOST_CONTACTS, Brief, CampaignFacts, ChannelFacts, ContactFacts
+from rehearsal.result import Progress, Rehearsed
+
+SIGN_OF_LIFE_SECONDS = 5.0
 
 
 async def read_facts(session: AsyncSession, campaign_id: UUID) -> CampaignFacts:
@@ -42,3 +50,29 @@ def _facts(line: InLine) -> CampaignFacts:
             ContactFacts(id=one.contact_id, suppressed=one.suppressed, lacking=one.lacking) for one in line.contacts
         ],
     )
+
+
+async def in_turn(services: Services, brief: Brief) -> AsyncGenerator[Progress | Rehearsed | None, None]:
+    """How far a rehearsal is and at last its result; None while another one of this process goes first.
+
+    It stops with whoever iterates, and with the process. Raises RehearsalFailed.
+    """
+    while not await _has_turn(services.rehearsal_slots):
+        yield None
+        if services.draining.is_set():
+            return
+    try:
+        async with aclosing(rehearsing(brief)) as steps:
+            async for step in steps:
+                yield step
+                if services.draining.is_set():
+                    return
+    finally:
+        services.rehearsal_slots.release()
+
+
+async def _has_turn(slots: asyncio.Semaphore) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SIGN_OF_LIFE_SECONDS):
+            return await slots.acquire()
+    return False

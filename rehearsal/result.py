@@ -25,6 +25,14 @@ class Limit(StrEnum):
     SEND_WINDOW = "send_window"
 
 
+class LeftOut(StrEnum):
+    """Why a contact gets no Message 1."""
+
+    OPTED_OUT = "opted_out"
+    LACKS_VALUE = "lacks_value"
+    PLATFORM_REFUSED = "platform_refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message that went out: until `due` it waited by the pace (`paced_by`), after that for `held_by`."""
@@ -54,9 +62,10 @@ class Bound(Frozen):
 
 
 class NotSent(Frozen):
-    """Contacts that got no Message 1, by reason."""
+    """Contacts that got no Message 1, by reason; `variables` are those that they lack a value for."""
 
-    reason: str
+    reason: LeftOut
+    variables: tuple[str, ...] = ()
     contacts: int
 
 
@@ -132,7 +141,7 @@ def calendar_of(sent: Iterable[Sent], replies: Iterable[datetime], step: timedel
     first, last = min(counts), max(counts)
     rows = round((last - first) / step) + 1
     starts = (first + index * step for index in range(rows))
-    return [CalendarRow(starts_at=at, **counts.get(at, {})) for at in starts]
+    return [CalendarRow(starts_at=at, **counts.get(at, Counter())) for at in starts]
 
 
 def _row_of(at: datetime, step: timedelta) -> datetime:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.statuses import CampaignStatus
 from rehearsal.facts import CampaignFacts, ContactFacts
-from rehearsal.result import Limit, Sent
+from rehearsal.result import LeftOut, Limit, NotSent, Sent
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Person:
     due: datetime | None = None
     held_by: Limit | None = None
     reply_at: datetime | None = None
-    not_sent: str | None = None
+    left_out: LeftOut | None = None
     closed: bool = False
 
     @property
@@ -85,9 +85,17 @@ class Roll:
         recent = [refused for at, refused in self.asked if at >= since]
         return len(recent), sum(recent)
 
-    def not_sent(self) -> Counter[str]:
-        """Contacts without Message 1, by reason."""
-        return Counter(person.not_sent for person in self.order if person.not_sent is not None)
+    def not_sent(self) -> list[NotSent]:
+        """Contacts without Message 1, by reason, the most first."""
+        by_reason = Counter(
+            (person.left_out, tuple(person.facts.lacking) if person.left_out == LeftOut.LACKS_VALUE else ())
+            for person in self.order
+        )
+        return [
+            NotSent(reason=reason, variables=variables, contacts=count)
+            for (reason, variables), count in by_reason.most_common()
+            if reason is not None
+        ]
 
     @property
     def last_sent_at(self) -> datetime | None:

@@ -22,7 +22,7 @@ from domain.statuses import CampaignStatus, DeliveryKind
 from rehearsal.channel import RehearsedChannel
 from rehearsal.facts import Brief
 from rehearsal.people import RehearsedReply
-from rehearsal.result import NotSent, Progress, Rehearsed, calendar_of, limits_of, step_for
+from rehearsal.result import Progress, Rehearsed, calendar_of, limits_of, step_for
 from rehearsal.roll import Roll
 from rehearsal.world import RehearsedCampaigns, RehearsedDeliveries, RehearsedEnrollments, RehearsedHolds
 from workflows.campaign import Campaign
@@ -173,7 +173,7 @@ def _result(brief: Brief, roll: Roll, starts_at: datetime, ends_at: datetime, to
         late_replies=roll.late_replies,
         message_2=len(roll.sent) - len(first),
         no_reply=roll.no_reply,
-        not_sent=[NotSent(reason=reason, contacts=count) for reason, count in roll.not_sent().most_common()],
+        not_sent=roll.not_sent(),
         limits=limits_of(roll.sent),
         step_seconds=step.total_seconds(),
         calendar=calendar_of(roll.sent, replies, step),

@@ -19,7 +19,7 @@ from domain.statuses import CampaignStatus, DeliveryKind, Outcome
 from rehearsal.channel import BINDS, RehearsedChannel
 from rehearsal.facts import Brief
 from rehearsal.people import Habits, RehearsedReply, Reply
-from rehearsal.result import Limit, Sent
+from rehearsal.result import LeftOut, Limit, Sent
 from rehearsal.roll import Person, RateQueue, Roll
 from workflows.ports import (
     CampaignPlan,
@@ -77,12 +77,12 @@ class RehearsedDeliveries(Deliveries):
         person = self._roll[request.contact_id]
         is_first = request.kind == DeliveryKind.MESSAGE_1
         if is_first and person.facts.lacking:
-            return self._ended(person, ReceiptOutcome.FAILED, f"no value for {', '.join(person.facts.lacking)}")
+            return self._ended(person, ReceiptOutcome.FAILED, LeftOut.LACKS_VALUE)
         # It was due then; how late this machine is with it is no part of the rehearsal.
         now = min(server_time(), (person.due if is_first else person.reply_at) or server_time())
         verdict = self._channel.judge(request.kind, now, suppressed=person.facts.suppressed, status=self._roll.status)
         if verdict.decision == Decision.REFUSE:
-            return self._ended(person, ReceiptOutcome.REFUSED, _words(verdict))
+            return self._ended(person, ReceiptOutcome.REFUSED, LeftOut.OPTED_OUT)
         if is_first and verdict.decision == Decision.SEND and self._queue.is_behind_others(request.contact_id):
             verdict = Verdict(Decision.HOLD, Reason.RATE, self._channel.next_slot(now))
         if verdict.decision == Decision.HOLD:
@@ -90,9 +90,9 @@ class RehearsedDeliveries(Deliveries):
         self._queue.leave(request.contact_id)
         return await self._sent(request, person, self._channel.take(now))
 
-    def _ended(self, person: Person, outcome: ReceiptOutcome, reason: str) -> Receipt:
-        person.not_sent, person.closed = reason, True
-        return Receipt(delivery_id=uuid4(), outcome=outcome, reason=reason)
+    def _ended(self, person: Person, outcome: ReceiptOutcome, reason: LeftOut) -> Receipt:
+        person.left_out, person.closed = reason, True
+        return Receipt(delivery_id=uuid4(), outcome=outcome, reason=reason.value)
 
     def _held(self, request: DeliveryRequest, person: Person, verdict: Verdict) -> Receipt:
         until = verdict.until
@@ -119,7 +119,7 @@ class RehearsedDeliveries(Deliveries):
         refused = self._habits.is_refused(request.contact_id)
         self._roll.asked.append((at, refused))
         if refused:
-            return self._ended(person, ReceiptOutcome.FAILED, "the platform refused it")
+            return self._ended(person, ReceiptOutcome.FAILED, LeftOut.PLATFORM_REFUSED)
         self._roll.sent.append(Sent(request.kind, at, person.turn or at, person.paced_by, person.held_by))
         person.held_by = None
         person.out_at = at
