@@ -53,7 +53,8 @@ async def run(brief: Brief, say: Say) -> int:
 
 
 def _until_input_ends(loop: asyncio.AbstractEventLoop, rehearsing: "asyncio.Task[object]") -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):  # unbuffered: a reader that holds a lock would trouble the exit
+        pass
     if not loop.is_closed():
         loop.call_soon_threadsafe(rehearsing.cancel)
 

@@ -1,18 +1,25 @@
 """The page that rehearses a campaign: who may, what it refuses, what it shows; and in a real browser."""
 
 import asyncio
+import os
 import re
-from uuid import UUID
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
 
+from api.app import create_app
 from api.dependencies import Services
 from api.ui.routes.rehearsal import ASKED, read
+from db.engine import Database
+from db.secrets import SecretBox
 from db.tables import User
 from domain.people import Role
-from tests.api.people import Company, phone
+from tests.api.doubles import RecordingWorkflows
+from tests.api.people import BASE_URL, Company, phone
 from tests.api.server import serving
 from tests.ui.chromium import open_page, running_chromium
 from tests.ui.people import PASSWORD, add_user, signed_in
@@ -147,23 +154,35 @@ async def test_rehearsing_changes_nothing(app: FastAPI, company: Company, owner:
     async with signed_in(app, owner) as http:
         events_of(await http.get(f"/campaigns/{campaign}/rehearsal/events", timeout=60))
     assert (await company.http.get(f"/api/campaigns/{campaign}")).json() == before
-    assert UUID(before["id"])
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
 async def test_in_a_browser_it_runs_to_its_calendar(
-    app: FastAPI, company: Company, owner: User, width: int, dark: bool
+    company: Company, owner: User, secrets: SecretBox, database_url: str, width: int, dark: bool
 ) -> None:
     campaign = await campaign_of(company, 20, pacing={"delay_seconds": 120})
-    async with serving(app) as url, running_chromium() as browser:
-        async with open_page(browser, url, width=width, dark=dark) as page:
+
+    @asynccontextmanager
+    async def make_app() -> AsyncIterator[FastAPI]:
+        database = Database.connect(database_url, pool_size=3)
+        yield create_app(database, RecordingWorkflows(), secrets, public_url=BASE_URL)
+        await database.close()
+
+    with serving(make_app) as url:
+        async with running_chromium() as chromium, open_page(chromium, url, width=width, dark=dark) as page:
             await page.goto("/sign-in")
             await page.fill("[name=email]", owner.email or "")
             await page.fill("[name=password]", PASSWORD)
             await page.click("main button.btn-primary")
+            await page.wait_for_url("**/campaigns")
             await page.goto(f"/campaigns/{campaign}/rehearsal")
             await page.get_by_role("button", name="Rehearse").click()
             await page.get_by_role("heading", name="Calendar of sends").wait_for(timeout=60_000)
             assert await page.locator(".calendar rect.message-1").count() > 3
+            assert await page.locator("progress").count() == 0
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0
+            found = await Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            if shots := os.environ.get("RELANCE_TEST_SHOTS"):
+                await page.screenshot(path=f"{shots}/rehearsal-{width}.png", full_page=True)
