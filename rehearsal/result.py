@@ -12,7 +12,7 @@ from rehearsal.facts import Frozen
 STEPS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 86_400))
 """A calendar has rows of the shortest of these that needs no more than `MOST_ROWS`."""
 
-MOST_ROWS = 48
+MOST_ROWS = 36
 
 
 class Limit(StrEnum):

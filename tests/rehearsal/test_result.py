@@ -59,10 +59,10 @@ def test_nothing_sent_is_no_calendar() -> None:
     ("span", "step"),
     [
         (timedelta(0), timedelta(seconds=1)),
-        (timedelta(seconds=48), timedelta(seconds=1)),
-        (timedelta(hours=24), timedelta(minutes=30)),
-        (timedelta(hours=25), timedelta(hours=1)),
-        (timedelta(days=40), timedelta(days=1)),
+        (timedelta(seconds=36), timedelta(seconds=1)),
+        (timedelta(hours=24), timedelta(hours=1)),
+        (timedelta(hours=37), timedelta(hours=3)),
+        (timedelta(days=30), timedelta(days=1)),
     ],
 )
 def test_rows_are_as_fine_as_a_page_allows(span: timedelta, step: timedelta) -> None:
