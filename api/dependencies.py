@@ -25,6 +25,9 @@ IMPORTS_AT_ONCE = 2
 """Each holds a database connection for as long as it reads: the others are for everybody else."""
 
 
+REHEARSALS_AT_ONCE = 1
+"""Each takes the better part of two processors while it lasts."""
+
 Report = Callable[[BaseException, dict[str, str]], None]
 """Tells somebody of an error that is a bug, with what it can be found by."""
 
@@ -61,6 +64,7 @@ class Services:
     import_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IMPORTS_AT_ONCE))
     hubs: list[Hub[Any, Any]] = field(default_factory=list)
     """Further feeds that streams are served from."""
+    rehearsal_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REHEARSALS_AT_ONCE))
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the process was told to stop: it is not ready for anything new."""
 

@@ -11,6 +11,7 @@ from api.routes import (
     contacts,
     deliveries,
     enrollments,
+    rehearsals,
     suppressions,
 )
 from api.webhooks import receive
@@ -19,6 +20,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     receive.router,
     campaigns.router,
     campaign_commands.router,
+    rehearsals.router,
     enrollments.router,
     channels.router,
     contacts.router,

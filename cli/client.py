@@ -110,6 +110,10 @@ class Api:
         """What stands in the way of a start."""
         return Answer.model_validate(self._json("GET", f"/api/campaigns/{campaign_id}/launch-check"))
 
+    def rehearsal_facts(self, campaign_id: str) -> Answer:
+        """What a rehearsal starts from."""
+        return Answer.model_validate(self._json("GET", f"/api/campaigns/{campaign_id}/rehearsal-facts"))
+
     def test_send(self, campaign_id: str, test: dict[str, Any], *, key: str | None = None) -> Answer:
         """Send one of the messages to a number of one's own."""
         return self._post(f"/api/campaigns/{campaign_id}/test-send", Answer, test, key=key)

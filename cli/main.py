@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from cli import campaigns, channels, up, watch
+from cli import campaigns, channels, rehearse, up, watch
 from cli.backup import command as backup
 from cli.demo import command as demo
 from cli.doctor import command as doctor
@@ -27,6 +27,7 @@ FAMILIES: list[Callable[[typer.Typer], None]] = [
     campaigns.register,
     channels.register,
     watch.register,
+    rehearse.register,
     doctor.register,
     sends.register,
     secrets.register,

@@ -9,6 +9,7 @@ from api.ui.routes import (
     campaigns,
     contacts,
     home,
+    rehearsal,
     settings,
     sign_in,
     wizard,
@@ -31,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaign_orders.router,
     campaign_contacts.router,
     contacts.router,
+    rehearsal.router,
     settings.router,
 )
 """A new group of pages is added here and nowhere else."""

@@ -1,0 +1,53 @@
+"""What a rehearsal is to know of a campaign: its pace, its channel's limits, and who waits for Message 1."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.templates import check_template
+
+_CAMPAIGN = text("""
+    SELECT c.id, c.tenant_id, c.name, c.pacing, c.delay_seconds, c.reply_window_seconds, c.start_at, c.message_1,
+           c.message_2, t.time_zone, ch.id AS channel_id, ch.rate_per_second, ch.daily_quota, ch.send_window,
+           (SELECT count(*) FROM campaigns o WHERE o.tenant_id = c.tenant_id AND o.channel_id = c.channel_id
+              AND o.status = 'running' AND o.id <> c.id) AS others,
+           coalesce((SELECT u.used FROM channel_usage u WHERE u.tenant_id = c.tenant_id AND u.channel_id = ch.id
+              AND u.action = 'message' AND u.day = CAST(now() AT TIME ZONE t.time_zone AS date)), 0) AS used_today,
+           (SELECT count(*) FROM enrollments e WHERE e.campaign_id = c.id AND e.status = 'pending'
+              AND e.launched_at IS NULL) AS waiting
+    FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id
+    JOIN tenants t ON t.id = c.tenant_id
+    WHERE c.id = :campaign_id
+""")
+# The same contacts in the same order as the engine launches them (db/running.py).
+_IN_LINE = text("""
+    SELECT e.contact_id, s.phone IS NOT NULL AS suppressed,
+           ARRAY(SELECT name FROM unnest(CAST(:required AS text[])) AS name
+                 WHERE NOT jsonb_exists(e.variables, name) ORDER BY name) AS lacking
+    FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+    LEFT JOIN suppressions s ON s.tenant_id = c.tenant_id AND s.phone = c.phone
+    WHERE e.campaign_id = :campaign_id AND e.status = 'pending' AND e.launched_at IS NULL
+    ORDER BY e.position LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """A campaign's columns and the first of the contacts that wait."""
+
+    campaign: Row[Any]
+    contacts: list[Row[Any]]
+
+
+async def who_waits(session: AsyncSession, campaign_id: UUID, *, limit: int) -> InLine | None:
+    """The campaign and at most `limit` of its waiting contacts; None when the tenant has no such campaign."""
+    campaign = (await session.execute(_CAMPAIGN, {"campaign_id": campaign_id})).one_or_none()
+    if campaign is None:
+        return None
+    # Blank values are never stored, so that a key that is there has a value.
+    required = check_template(campaign.message_1).required
+    asked = {"campaign_id": campaign_id, "required": sorted(required), "limit": limit}
+    return InLine(campaign, list(await session.execute(_IN_LINE, asked)))
