@@ -1,6 +1,6 @@
 """The look at a campaign before it starts: who lacks what, and how long it will take."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,8 +24,7 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
         raise NotFound("campaign")
     ready = await readiness(session, campaign_id, _needs(progress.campaign), shown=CONTACTS_SHOWN)
     problems = _problems(progress.campaign, ready)
-    first = max(datetime.now(UTC), progress.campaign.start_at or datetime.now(UTC))
-    finishes_at = first + timedelta(seconds=progress.eta_seconds)
+    finishes_at = progress.first_at + timedelta(seconds=progress.eta_seconds)
     return LaunchCheck(
         ok=not problems,
         problems=problems,
@@ -34,6 +33,9 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
         suppressed=ready.suppressed,
         missing_variables=_missing(ready),
         eta_seconds=progress.eta_seconds,
+        sending_seconds=progress.sending_seconds,
+        opens_at=progress.opens_at,
+        open_share=progress.open_share,
         finishes_at=finishes_at,
         closes_at=finishes_at + timedelta(seconds=progress.campaign.reply_window_seconds),
     )
@@ -79,6 +81,9 @@ async def _warnings(session: AsyncSession, progress: Progress, ready: Readiness)
     if ready.contacts and ready.suppressed == ready.contacts:
         said = "Every contact has asked not to be written to: nothing will go out."
         warnings.append(LaunchProblem(code="all_suppressed", message=said))
+    if progress.left_in and ready.contacts and progress.open_share == 0:
+        said = "The send windows of the campaign and of its channel are never open together: nothing would go out."
+        warnings.append(LaunchProblem(code="windows_never_open", message=said))
     if progress.others:
         said = f"{progress.others} running campaigns share the channel's rate of {progress.rate_per_second:g}/s."
         warnings.append(LaunchProblem(code="channel_shared", message=said))

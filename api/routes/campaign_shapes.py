@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from api.handlers import field_name, sentence
 from api.problems import FieldError, Unprocessable
+from api.routes.campaign_window_shapes import CampaignHours
 from api.shapes import Moment, Name, Number, Shape, Text, Whole
 from db.reading.progress import Progress
 from db.tables import Campaign
@@ -88,6 +89,7 @@ class NewCampaign(Shape):
                     "reply_window_seconds": 86_400,
                     "pacing": PACING_EXAMPLE,
                     "start_at": "2030-09-20T09:00:00+02:00",
+                    "send_window": {"start": "09:00", "end": "18:00", "days": [0, 1, 2, 3, 4], "zone": "contact"},
                 }
             ]
         }
@@ -100,6 +102,7 @@ class NewCampaign(Shape):
     reply_window_seconds: Window = DEFAULT_WINDOW_SECONDS
     pacing: PacingIn = Field(default_factory=PacingIn)
     start_at: Moment | None = None
+    send_window: CampaignHours | None = None
 
 
 def _drop_default(schema: dict[str, Any]) -> None:
@@ -112,7 +115,10 @@ def _not_null() -> Any:
 
 
 class CampaignChange(Shape):
-    """What is to change; a field that is left out stays as it is. Messages and start only while it is a draft."""
+    """What is to change; a field that is left out stays as it is.
+
+    Messages, start and send window only while it is a draft.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Autumn, second try", "pacing": PACING_EXAMPLE}]}
@@ -124,6 +130,7 @@ class CampaignChange(Shape):
     reply_window_seconds: Window = _not_null()
     pacing: PacingIn = _not_null()
     start_at: Moment | None = None
+    send_window: CampaignHours | None = Field(default=None, description="null: at any time.")
 
 
 class CampaignOut(BaseModel):
@@ -140,6 +147,7 @@ class CampaignOut(BaseModel):
     pacing: Pacing
     delay_seconds: float
     start_at: datetime | None
+    send_window: CampaignHours | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -154,7 +162,11 @@ class CampaignProgress(CampaignOut):
     counts: Counts
     error_rate: float = Field(description="(failed + unknown) / attempted, 0 to 1.")
     recent_error_rate: float = Field(description="Of the last sample that the adaptive delay was reckoned from.")
-    eta_seconds: float = Field(description="Seconds of sending that are left.")
+    eta_seconds: float = Field(description="Seconds until the last Message 1 is out, closed send windows included.")
+    opens_at: datetime | None = Field(
+        description="When the send windows of the campaign and its channel open for the first of those who are left; "
+        "null while one of them can be written to."
+    )
     last_contact_id: UUID | None = Field(description="Who was sent Message 1 last.")
 
 
@@ -172,6 +184,7 @@ def campaign_progress(progress: Progress) -> CampaignProgress:
             "error_rate": progress.counts.error_rate,
             "recent_error_rate": progress.campaign.error_rate,
             "eta_seconds": progress.eta_seconds,
+            "opens_at": None if progress.is_over else progress.opens_at,
             "last_contact_id": progress.last_contact_id,
         }
     )

@@ -35,7 +35,7 @@ from domain.pacing import Pacing
 from domain.statuses import CampaignStatus
 
 OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.CANCELLED})
-DRAFT_ONLY = ("message_1", "message_2", "reply_window_seconds", "start_at", "pacing")
+DRAFT_ONLY = ("message_1", "message_2", "reply_window_seconds", "start_at", "pacing", "send_window")
 """Columns; the pacing of a campaign that is started is its workflow's."""
 EVENT_SCHEMA = {
     "type": "object",

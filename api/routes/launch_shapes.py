@@ -62,8 +62,11 @@ class LaunchCheck(BaseModel):
     suppressed: int = Field(description="Contacts who must not be written to: they are passed over.")
     missing_variables: MissingVariables
     eta_seconds: float = Field(
-        description="How long the sending takes at this pace; send window and quota not reckoned."
+        description="How long it takes until the last Message 1 is out; send windows reckoned, quota not."
     )
+    sending_seconds: float = Field(description="How long the sending itself takes at this pace.")
+    opens_at: datetime | None = Field(description="When the send windows first open; null: they are open at the start.")
+    open_share: float = Field(description="The part of a week in which send windows let messages out, 0 to 1.")
     finishes_at: datetime = Field(description="When the last Message 1 is out if it is started now, or as scheduled.")
     closes_at: datetime = Field(description="When the last reply window ends.")
 

@@ -15,7 +15,8 @@ from domain.statuses import CampaignStatus, MessageStatus
 class Campaign(SQLModel, table=True):
     """A campaign. `pacing` is a `domain.pacing.Pacing`; `delay_seconds` the delay in force, which adapts.
 
-    `probe` is None, `wanted` (the next send is the probe), or the idempotency key of the probe that is out.
+    `probe` is None, `wanted` (the next send is the probe), or the idempotency key of the probe that is out;
+    `send_window` a `domain.campaign_window.CampaignWindow`.
     """
 
     __tablename__ = "campaigns"
@@ -35,6 +36,7 @@ class Campaign(SQLModel, table=True):
     pacing: dict[str, Any] = document()
     delay_seconds: float
     start_at: datetime | None = moment()
+    send_window: dict[str, Any] | None = document(nullable=True)
     status: str = CampaignStatus.DRAFT
     paused_reason: str | None = None
     probe: str | None = None
@@ -45,7 +47,10 @@ class Campaign(SQLModel, table=True):
 
 
 class Enrollment(SQLModel, table=True):
-    """One contact in one campaign; `status` is Message 1's. Rows change state only with the ledger's transactions."""
+    """One contact in one campaign; `status` is Message 1's. Rows change state only with the ledger's transactions.
+
+    `dial_prefix` is what of the phone tells its time zones (`domain.phone_zones`).
+    """
 
     __tablename__ = "enrollments"
     __table_args__ = (
@@ -71,6 +76,7 @@ class Enrollment(SQLModel, table=True):
     channel_id: UUID
     position: int = Field(default=None, sa_column=Column(BigInteger, Identity(), nullable=False))
     variables: dict[str, Any] = document()
+    dial_prefix: str | None = None
     generation: int = 0
     status: str = MessageStatus.PENDING
     held: bool = False
