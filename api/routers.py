@@ -12,6 +12,7 @@ from api.routes import (
     deliveries,
     enrollments,
     suppressions,
+    variants,
 )
 from api.webhooks import receive
 
@@ -19,6 +20,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     receive.router,
     campaigns.router,
     campaign_commands.router,
+    variants.router,
     enrollments.router,
     channels.router,
     contacts.router,

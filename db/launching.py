@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -26,23 +27,32 @@ class Turn:
 async def take_turn(
     session: AsyncSession, campaign: CampaignRef, plan: Row[Any], size: int, first_at: datetime, delay_seconds: float
 ) -> Turn:
-    """The next `size` contacts at most, the first of them to be written to at `first_at`.
+    """The next `size` contacts at most, the first of them to be written to at `first_at`; each gets its variant.
 
     Contacts for whom the window is closed stay in line: they cost nothing, and do not all come at once when it opens.
     """
     names = (session, campaign.tenant_id, campaign.campaign_id)
     if plan.send_window is None:
         line = await running.next_to_launch(*names, size + 1)
-        return Turn(line[:size], is_last=len(line) <= size)
-    hours = Hours(CampaignWindow.model_validate(plan.send_window), plan.time_zone)
-    if hours.window.is_same_for_all:
-        opens_at = hours.opening(None, first_at)
-        if opens_at is not None:
-            is_last = not await running.is_anybody_in_line(*names)
-            return Turn([], is_last, opens_at=None if is_last else opens_at)
-        asleep: dict[str, datetime] = {}
+        turn = Turn(line[:size], is_last=len(line) <= size)
     else:
+        hours = Hours(CampaignWindow.model_validate(plan.send_window), plan.time_zone)
+        turn = await _in_hours(names, hours, size, first_at, delay_seconds)
+    if plan.variants and turn.batch:
+        weights = [variant["weight"] for variant in plan.variants]
+        await running.give_variants(*names, weights, [contact.contact_id for contact in turn.batch])
+    return turn
+
+
+async def _in_hours(
+    names: tuple[AsyncSession, UUID, UUID], hours: Hours, size: int, first_at: datetime, delay_seconds: float
+) -> Turn:
+    asleep: dict[str, datetime] = {}
+    if not hours.window.is_same_for_all:
         asleep = hours.openings(await running.prefixes_in_line(*names), first_at)
+    elif (opens_at := hours.opening(None, first_at)) is not None:
+        is_last = not await running.is_anybody_in_line(*names)
+        return Turn([], is_last, opens_at=None if is_last else opens_at)
     line = await running.next_to_launch(*names, size + 1, asleep=list(asleep))
     batch = _in_time(line[:size], hours, first_at, delay_seconds)
     is_last = len(batch) == len(line) and not asleep

@@ -12,10 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from db.ledger.refuse import refuse_held_of_campaign
 from domain.gate import REASON_TEXT, Reason
 from domain.statuses import CampaignStatus
+from domain.variants import places
 
 _PLAN = text("""
     SELECT c.status, c.channel_id, c.reply_window_seconds, c.pacing, c.delay_seconds, c.start_at, ch.rate_per_second,
-           c.send_window, t.time_zone
+           c.send_window, t.time_zone, c.variants
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id
     JOIN tenants t ON t.id = c.tenant_id
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
@@ -72,6 +73,21 @@ _NEXT = text(f"""
 """)
 _PREFIXES = text(f"SELECT DISTINCT coalesce(dial_prefix, '') {_IN_LINE}")
 _ANYBODY = text(f"SELECT EXISTS (SELECT 1 {_IN_LINE})")
+_GIVEN = text("""
+    SELECT variants_given FROM campaigns WHERE tenant_id = :tenant_id AND id = :campaign_id FOR NO KEY UPDATE
+""")
+_WITHOUT_VARIANT = text("""
+    SELECT contact_id FROM enrollments WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
+      AND contact_id = ANY(:contact_ids) AND variant IS NULL ORDER BY position
+""")
+_GIVE = text("""
+    WITH given AS (
+        UPDATE enrollments e SET variant = g.variant
+        FROM unnest(CAST(:contact_ids AS uuid[]), CAST(:variants AS smallint[])) AS g(contact_id, variant)
+        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = g.contact_id
+    )
+    UPDATE campaigns SET variants_given = variants_given + :count WHERE tenant_id = :tenant_id AND id = :campaign_id
+""")
 _LAUNCHED = text("""
     UPDATE enrollments SET launched_at = now()
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = ANY(:contact_ids)
@@ -202,6 +218,19 @@ async def prefixes_in_line(session: AsyncSession, tenant_id: UUID, campaign_id: 
 async def is_anybody_in_line(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> bool:
     """Whether a contact is still to be launched."""
     return bool((await session.execute(_ANYBODY, _named(tenant_id, campaign_id))).scalar_one())
+
+
+async def give_variants(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, weights: Sequence[int], contact_ids: Sequence[UUID]
+) -> None:
+    """Gives each of these contacts its variant for good; one who has one, as after a launch that died, keeps it."""
+    named = _named(tenant_id, campaign_id)
+    first = (await session.execute(_GIVEN, named)).scalar_one()
+    asked = {**named, "contact_ids": list(contact_ids)}
+    without = list((await session.execute(_WITHOUT_VARIANT, asked)).scalars())
+    variants = places(weights, first, len(without))
+    values = {**named, "contact_ids": without, "variants": variants, "count": len(without)}
+    await session.execute(_GIVE, values)
 
 
 async def mark_launched(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_ids: list[UUID]) -> None:

@@ -4,33 +4,24 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.handlers import field_name, sentence
+from api.message_shapes import MessageTemplate
 from api.problems import FieldError, Unprocessable
 from api.routes.campaign_window_shapes import CampaignHours
-from api.shapes import Moment, Name, Number, Shape, Text, Whole
+from api.routes.variant_shapes import VariantIn, Variants
+from api.shapes import Moment, Name, Number, Shape, Whole
 from db.reading.progress import Progress
 from db.tables import Campaign
 from domain.pacing import DAY_SECONDS, Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
-from domain.templates import MAX_TEMPLATE_CHARS, check_template
 
 DEFAULT_WINDOW_SECONDS, LONGEST_WINDOW_SECONDS = 86_400.0, 30 * 86_400.0
 
 PACING_EXAMPLE: dict[str, Any] = {"delay_seconds": 1.5, "batch_size": 50, "batch_pause_seconds": 10}
 
-
-def _readable(text: str) -> str:
-    check_template(text)
-    return text
-
-
-MessageTemplate = Annotated[
-    Text, StringConstraints(min_length=1, max_length=MAX_TEMPLATE_CHARS), AfterValidator(_readable)
-]
-"""A message with variables: `Hello {{ first_name | default('there') }}`."""
 
 Delay = Annotated[Number, Field(ge=0, le=DAY_SECONDS)]
 Window = Annotated[Number, Field(gt=0, le=LONGEST_WINDOW_SECONDS, description="Seconds, at most 30 days.")]
@@ -75,6 +66,15 @@ def _checked(make: Any) -> Pacing:
     return pacing
 
 
+def _drop_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def _not_null(description: str | None = None) -> Any:
+    """A field that may be left out but not be null."""
+    return Field(default=None, description=description, json_schema_extra=_drop_default)
+
+
 class NewCampaign(Shape):
     """A campaign to be made."""
 
@@ -90,28 +90,29 @@ class NewCampaign(Shape):
                     "pacing": PACING_EXAMPLE,
                     "start_at": "2030-09-20T09:00:00+02:00",
                     "send_window": {"start": "09:00", "end": "18:00", "days": [0, 1, 2, 3, 4], "zone": "contact"},
-                }
+                },
+                {
+                    "name": "Which greeting?",
+                    "channel_id": "7e57ab1e-0000-4000-8000-000000000001",
+                    "variants": [
+                        {"name": "Short", "weight": 50, "text": "Hello {{ first_name | default('there') }}!"},
+                        {"name": "Formal", "weight": 50, "text": "Good morning, may we ask you something?"},
+                    ],
+                    "message_2": "Thank you! Here it is: example.com/autumn",
+                },
             ]
         }
     )
 
     name: Name
     channel_id: UUID
-    message_1: MessageTemplate
+    message_1: MessageTemplate = _not_null("Left out when there are variants.")
+    variants: Variants | None = Field(default=None, description="Message 1 as an A/B test, instead of `message_1`.")
     message_2: MessageTemplate
     reply_window_seconds: Window = DEFAULT_WINDOW_SECONDS
     pacing: PacingIn = Field(default_factory=PacingIn)
     start_at: Moment | None = None
     send_window: CampaignHours | None = None
-
-
-def _drop_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-def _not_null() -> Any:
-    """A field that may be left out but not be null."""
-    return Field(default=None, json_schema_extra=_drop_default)
 
 
 class CampaignChange(Shape):
@@ -126,6 +127,7 @@ class CampaignChange(Shape):
 
     name: Name = _not_null()
     message_1: MessageTemplate = _not_null()
+    variants: Variants | None = Field(default=None, description="null ends the A/B test; Message 1 stays as it is.")
     message_2: MessageTemplate = _not_null()
     reply_window_seconds: Window = _not_null()
     pacing: PacingIn = _not_null()
@@ -141,7 +143,8 @@ class CampaignOut(BaseModel):
     status: CampaignStatus
     paused_reason: str | None
     channel_id: UUID
-    message_1: str
+    message_1: str = Field(description="In an A/B test the text of its first variant.")
+    variants: list[VariantIn]
     message_2: str
     reply_window_seconds: float
     pacing: Pacing

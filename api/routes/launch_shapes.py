@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.routes.variant_shapes import LackingByVariant, VariantName
 from api.shapes import Shape, Text
 from domain.statuses import CampaignStatus, DeliveryStatus
 
@@ -50,6 +51,9 @@ class MissingVariables(BaseModel):
     count: int
     variables: list[str] = Field(description="What the listed contacts lack.")
     contacts: list[LackingContactOut]
+    variants: list[LackingByVariant] = Field(
+        default=[], description="Which variants of Message 1 lack something, and how many contacts each."
+    )
 
 
 class LaunchCheck(BaseModel):
@@ -88,6 +92,7 @@ class TestSend(Shape):
         dict[VariableName, Annotated[Text, StringConstraints(max_length=1000)]], Field(max_length=100)
     ] = Field(default_factory=dict)
     message: Annotated[int, Field(strict=True, ge=1, le=2, description="Message 1 or Message 2.")] = 1
+    variant: VariantName | None = Field(default=None, description="Which variant of Message 1; null: the first.")
 
 
 class TestSendAnswer(BaseModel):

@@ -74,13 +74,15 @@ _LOCK_PERSON = """
     WITH contact AS MATERIALIZED (
         SELECT phone FROM contacts WHERE tenant_id = $1 AND id = $2 FOR SHARE
     ), campaign AS MATERIALIZED (
-        SELECT c.status, c.probe, c.message_1, c.message_2, c.send_window AS campaign_window FROM contact, campaigns c
+        SELECT c.status, c.probe, c.message_1, c.message_2, c.variants, c.send_window FROM contact, campaigns c
         WHERE c.tenant_id = $1 AND c.id = $3 FOR {lock} OF c
     ), enrollment AS MATERIALIZED (
-        SELECT e.variables, e.closed_at FROM campaign, enrollments e
+        SELECT e.variables, e.closed_at, e.variant FROM campaign, enrollments e
         WHERE e.tenant_id = $1 AND e.campaign_id = $3 AND e.contact_id = $2 FOR NO KEY UPDATE OF e
     )
-    SELECT contact.phone, campaign.*, enrollment.*,
+    SELECT contact.phone, campaign.status, campaign.probe, campaign.message_2, campaign.send_window AS campaign_window,
+           coalesce(campaign.variants -> enrollment.variant ->> 'text', campaign.message_1) AS message_1,
+           enrollment.variables, enrollment.closed_at,
            EXISTS (SELECT FROM deliveries WHERE tenant_id = $1 AND idempotency_key = $4) AS known
     FROM contact LEFT JOIN campaign ON true LEFT JOIN enrollment ON true
 """
