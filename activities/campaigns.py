@@ -14,7 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.heartbeats import heartbeating, rest
 from activities.meter import Meter
-from db import running
+from db import launching, running
 from db.engine import Database
 from domain import ids
 from domain.breaker import ErrorSample, judge
@@ -77,17 +77,16 @@ class CampaignRecords(Campaigns):
     async def _launch(self, request: LaunchRequest) -> LaunchResult:
         campaign = request.campaign
         plan = await self._plan(campaign)
-        async with self._database.tenant(campaign.tenant_id) as session:
-            line = await running.next_to_launch(session, campaign.tenant_id, campaign.campaign_id, request.size + 1)
-        batch = line[: request.size]
         first_at = max(request.first_at, datetime.now(UTC) + START_TAKES)
-        for index, contact in enumerate(batch):
+        async with self._database.tenant(campaign.tenant_id) as session:
+            turn = await launching.take_turn(session, campaign, plan, request.size, first_at, request.delay_seconds)
+        for index, contact in enumerate(turn.batch):
             at = first_at + timedelta(seconds=index * request.delay_seconds)
             await self._start(campaign, plan, contact, at)
         async with self._database.tenant(campaign.tenant_id) as session:
-            launched = [contact.contact_id for contact in batch]
+            launched = [contact.contact_id for contact in turn.batch]
             await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, launched)
-        return LaunchResult(started=len(batch), exhausted=len(line) <= request.size, first_at=first_at)
+        return LaunchResult(started=len(turn.batch), exhausted=turn.is_last, first_at=first_at, opens_at=turn.opens_at)
 
     async def _start(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> None:
         enrollment = EnrollmentRef(

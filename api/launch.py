@@ -1,13 +1,14 @@
 """The look at a campaign before it starts: who lacks what, and how long it will take."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.problems import FieldError, NotFound, Unprocessable
 from api.routes.launch_shapes import LackingContactOut, LaunchCheck, LaunchProblem, MissingVariables
-from db.reading.campaigns import Readiness, readiness
+from api.routes.variant_shapes import LackingByVariant
+from db.reading.campaigns import Readiness, count_lacking, readiness
 from db.reading.channels import find_channel
 from db.reading.progress import Progress, read_progress
 from db.tables import Campaign
@@ -24,16 +25,21 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
         raise NotFound("campaign")
     ready = await readiness(session, campaign_id, _needs(progress.campaign), shown=CONTACTS_SHOWN)
     problems = _problems(progress.campaign, ready)
-    first = max(datetime.now(UTC), progress.campaign.start_at or datetime.now(UTC))
-    finishes_at = first + timedelta(seconds=progress.eta_seconds)
+    missing = _missing(ready)
+    if ready.lacking_count:
+        missing.variants = await _lacking_by_variant(session, progress.campaign)
+    finishes_at = progress.first_at + timedelta(seconds=progress.eta_seconds)
     return LaunchCheck(
         ok=not problems,
         problems=problems,
         warnings=await _warnings(session, progress, ready),
         contacts=ready.contacts,
         suppressed=ready.suppressed,
-        missing_variables=_missing(ready),
+        missing_variables=missing,
         eta_seconds=progress.eta_seconds,
+        sending_seconds=progress.sending_seconds,
+        opens_at=progress.opens_at,
+        open_share=progress.open_share,
         finishes_at=finishes_at,
         closes_at=finishes_at + timedelta(seconds=progress.campaign.reply_window_seconds),
     )
@@ -54,9 +60,21 @@ _NO_CONTACTS = "The campaign has no contacts; import some first."
 
 
 def _needs(campaign: Campaign) -> TemplateFacts:
-    """What both messages need together."""
-    first, second = check_template(campaign.message_1), check_template(campaign.message_2)
-    return TemplateFacts(first.variables | second.variables, first.required | second.required)
+    """What both messages need together; which variant a contact will get is open, so that it must be fit for each."""
+    texts = [campaign.message_1, campaign.message_2, *(variant["text"] for variant in campaign.variants)]
+    facts = [check_template(text) for text in texts]
+    return TemplateFacts(
+        frozenset().union(*(one.variables for one in facts)), frozenset().union(*(one.required for one in facts))
+    )
+
+
+async def _lacking_by_variant(session: AsyncSession, campaign: Campaign) -> list[LackingByVariant]:
+    found = []
+    for variant in campaign.variants:
+        required = check_template(variant["text"]).required
+        if count := await count_lacking(session, campaign.id, required):
+            found.append(LackingByVariant(name=variant["name"], count=count, variables=sorted(required)))
+    return found
 
 
 def _problems(campaign: Campaign, ready: Readiness) -> list[LaunchProblem]:
@@ -79,6 +97,9 @@ async def _warnings(session: AsyncSession, progress: Progress, ready: Readiness)
     if ready.contacts and ready.suppressed == ready.contacts:
         said = "Every contact has asked not to be written to: nothing will go out."
         warnings.append(LaunchProblem(code="all_suppressed", message=said))
+    if progress.left_in and ready.contacts and progress.open_share == 0:
+        said = "The send windows of the campaign and of its channel are never open together: nothing would go out."
+        warnings.append(LaunchProblem(code="windows_never_open", message=said))
     if progress.others:
         said = f"{progress.others} running campaigns share the channel's rate of {progress.rate_per_second:g}/s."
         warnings.append(LaunchProblem(code="channel_shared", message=said))

@@ -13,6 +13,7 @@ from api.routes import (
     enrollments,
     rehearsals,
     suppressions,
+    variants,
 )
 from api.webhooks import receive
 
@@ -21,6 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     campaign_commands.router,
     rehearsals.router,
+    variants.router,
     enrollments.router,
     channels.router,
     contacts.router,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cli.output import duration, print_facts, print_json
+from cli.output import duration, print_facts, print_json, print_table
 from cli.progress_view import tally
-from cli.shapes import Answer, Campaign, ImportResult
+from cli.shapes import Answer, Campaign, ImportResult, VariantResult, VariantResults
 
 ERRORS_SHOWN = 10
 
@@ -42,6 +42,42 @@ def print_import(result: ImportResult, *, as_json: bool) -> None:
         print(f"  … {result.invalid - min(ERRORS_SHOWN, len(result.errors))} more; --errors-to writes all to a file")
 
 
+VERDICTS = {
+    "too_early": "The campaign goes on; a winner can be named when it is over.",
+    "not_significant": "The differences may be chance: no winner.",
+    "winner": "{winner} won: more replies than any other, at 95 % confidence.",
+}
+
+
+def print_variants(results: VariantResults) -> None:
+    """A line per variant, and what may be said of them."""
+    if not results.items:
+        print("the campaign has no variants of Message 1")
+        return
+    rows = [
+        (
+            one.name,
+            one.weight,
+            one.contacts,
+            one.sent,
+            one.read,
+            one.failed,
+            one.replied,
+            one.message_2_sent,
+            _rate(one),
+        )
+        for one in results.items
+    ]
+    print_table(["variant", "weight", "contacts", "sent", "read", "failed", "replied", "Message 2", "reply rate"], rows)
+    print(VERDICTS.get(results.verdict or "", "").format(winner=results.winner))
+
+
+def _rate(one: VariantResult) -> str:
+    if one.reply_rate is None:
+        return "–"
+    return f"{one.reply_rate:.1%} ({one.reply_rate_low:.1%} to {one.reply_rate_high:.1%})"
+
+
 def print_check(check: Answer) -> bool:
     """The launch check in words; True when a start would be accepted."""
     said: dict[str, Any] = check.as_json()
@@ -57,6 +93,7 @@ def print_check(check: Answer) -> bool:
         "contacts": said.get("contacts"),
         "suppressed": said.get("suppressed"),
         "sending takes": duration(said.get("eta_seconds")),
+        "window opens": said.get("opens_at"),
         "closes at": said.get("closes_at"),
     }
     print_facts(facts)

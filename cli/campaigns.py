@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.campaign_words import print_campaign, print_check, print_import
+from cli import campaign_options as options
+from cli.campaign_options import message
+from cli.campaign_words import print_campaign, print_check, print_import, print_variants
 from cli.client import ApiError
 from cli.connection import ApiKey, ApiUrl, AsJson, connect
 from cli.output import print_facts, print_json, print_table
@@ -32,22 +34,24 @@ def seconds(text: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
-def message(text: str) -> str:
-    """The text itself, or the content of a file named as `@path`."""
-    if not text.startswith("@"):
-        return text
-    try:
-        return Path(text[1:]).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{text[1:]} cannot be read as UTF-8 text: {error}") from error
-
-
 @family.command()
 def create(
     name: Annotated[str, typer.Argument(help="What to call it.")],
     channel: Annotated[str, typer.Option(help="Id of the channel that sends.")],
-    message_1: Annotated[str, typer.Option("--message-1", parser=message, help="Text, or @file; {{ variables }}.")],
     message_2: Annotated[str, typer.Option("--message-2", parser=message, help="What a reply is answered with.")],
+    message_1: Annotated[
+        str | None, typer.Option("--message-1", parser=message, help="Text, or @file; {{ variables }}.")
+    ] = None,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variant", metavar="NAME:WEIGHT:TEXT", help="Instead of --message-1, two to five: an A/B test."),
+    ] = None,
+    window: Annotated[str | None, typer.Option(metavar="09:00-18:00", help="Outside of it messages wait.")] = None,
+    days: Annotated[str | None, typer.Option(help="Of the window: mon-fri, or mon,wed,sat. Default every day.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Whose clock: contact (default), tenant, or a zone such as Europe/Paris.")
+    ] = None,
+    window_for_message_2: Annotated[bool, typer.Option(help="Let Message 2 wait for the window too.")] = False,
     reply_window: Annotated[float | None, typer.Option(parser=seconds, metavar="DURATION", help="Default 24h.")] = None,
     delay: Annotated[float | None, typer.Option(help="Seconds between two messages.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Messages per batch.")] = None,
@@ -71,6 +75,8 @@ def create(
         "name": name,
         "channel_id": channel,
         "message_1": message_1,
+        "variants": [options.variant(one) for one in variants or []],
+        "send_window": options.window(window, days, zone, message_2=window_for_message_2),
         "message_2": message_2,
         "reply_window_seconds": reply_window,
         "pacing": _given(pacing),
@@ -81,7 +87,7 @@ def create(
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in (None, {})}
+    return {name: value for name, value in values.items() if value not in (None, {}, [])}
 
 
 @family.command("list")
@@ -132,6 +138,17 @@ def check(campaign: CampaignId, as_json: AsJson = False, api: ApiUrl = None, api
 
 
 @family.command()
+def variants(campaign: CampaignId, as_json: AsJson = False, api: ApiUrl = None, api_key: ApiKey = None) -> None:
+    """Compare the variants of Message 1."""
+    with in_words(ApiError), connect(api, api_key) as client:
+        answer = client.variants(campaign)
+    if as_json:
+        print_json(answer.as_json())
+    else:
+        print_variants(answer)
+
+
+@family.command()
 def status(campaign: CampaignId, as_json: AsJson = False, api: ApiUrl = None, api_key: ApiKey = None) -> None:
     """Show where a campaign stands."""
     with in_words(ApiError), connect(api, api_key) as client:
@@ -143,15 +160,17 @@ def send_test(
     campaign: CampaignId,
     phone: Annotated[str, typer.Argument(help="A number of your own.")],
     message_number: Annotated[int, typer.Option("--message", min=1, max=2, help="Which of the two.")] = 1,
+    variant: Annotated[str | None, typer.Option(help="Of an A/B test: which variant of Message 1.")] = None,
     variable: Annotated[list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="May be repeated.")] = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
     api_key: ApiKey = None,
 ) -> None:
     """Send one of the messages to yourself; no campaign counts it."""
-    body = {"phone": phone, "message": message_number, "variables": dict(map(_pair, variable or []))}
+    values = dict(map(_pair, variable or []))
+    body = {"phone": phone, "message": message_number, "variables": values, "variant": variant}
     with in_words(ApiError), connect(api, api_key) as client:
-        answer = client.test_send(campaign, body).as_json()
+        answer = client.test_send(campaign, {name: said for name, said in body.items() if said is not None}).as_json()
     if as_json:
         print_json(answer)
     else:

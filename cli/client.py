@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from cli.shapes import Answer, Campaign, CampaignContact, Channel, Commanded, ImportResult
+from cli.shapes import Answer, Campaign, CampaignContact, Channel, Commanded, ImportResult, VariantResults
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
@@ -113,6 +113,10 @@ class Api:
     def rehearsal_facts(self, campaign_id: str) -> Answer:
         """What a rehearsal starts from."""
         return Answer.model_validate(self._json("GET", f"/api/campaigns/{campaign_id}/rehearsal-facts"))
+
+    def variants(self, campaign_id: str) -> VariantResults:
+        """What became of each variant of Message 1."""
+        return VariantResults.model_validate(self._json("GET", f"/api/campaigns/{campaign_id}/variants"))
 
     def test_send(self, campaign_id: str, test: dict[str, Any], *, key: str | None = None) -> Answer:
         """Send one of the messages to a number of one's own."""

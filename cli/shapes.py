@@ -117,6 +117,30 @@ class MessageState(Answer):
     sent_at: datetime | None = None
 
 
+class VariantResult(Answer):
+    """What became of one variant of Message 1."""
+
+    name: str
+    weight: int = 1
+    contacts: int = 0
+    sent: int = 0
+    read: int = 0
+    failed: int = 0
+    replied: int = 0
+    message_2_sent: int = 0
+    reply_rate: float | None = None
+    reply_rate_low: float = 0.0
+    reply_rate_high: float = 1.0
+
+
+class VariantResults(Answer):
+    """An A/B test: its variants and what may be said of them."""
+
+    items: list[VariantResult] = []
+    verdict: str | None = None
+    winner: str | None = None
+
+
 class CampaignContact(Answer):
     """One contact of a campaign; `status` is that of Message 1."""
 

@@ -12,15 +12,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.tables import Campaign, Import
 from domain.csv_rows import ContactRow, RowProblem
+from domain.phone_zones import zone_prefix
 
 ERRORS_SHOWN = 100
 
 _STAGING = (
-    "CREATE TEMP TABLE staged_rows (row_number integer, phone text, variables text) ON COMMIT DROP",
+    "CREATE TEMP TABLE staged_rows (row_number integer, phone text, variables text, prefix text) ON COMMIT DROP",
     "CREATE TEMP TABLE staged_problems (row_number integer, field text, message text) ON COMMIT DROP",
     """
-    CREATE TEMP TABLE staged_people (phone text PRIMARY KEY, row_number integer, variables jsonb, name text)
-    ON COMMIT DROP
+    CREATE TEMP TABLE staged_people (
+        phone text PRIMARY KEY, row_number integer, variables jsonb, name text, prefix text
+    ) ON COMMIT DROP
     """,
 )
 
@@ -31,9 +33,10 @@ _NAME = """
 # One row per number: the first one. Of the others only what the ones before lack is taken over.
 _MERGE_DUPLICATES = (
     f"""
-    INSERT INTO staged_people (phone, row_number, variables, name)
-    SELECT phone, row_number, v, {_NAME} FROM (
-        SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb AS v FROM staged_rows ORDER BY phone, row_number
+    INSERT INTO staged_people (phone, row_number, variables, name, prefix)
+    SELECT phone, row_number, v, {_NAME}, prefix FROM (
+        SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb AS v, prefix FROM staged_rows
+        ORDER BY phone, row_number
     ) AS firsts
     """,  # noqa: S608 - no value from outside is in it
     f"""
@@ -68,8 +71,8 @@ _CONTACTS = (
 # `xmax = 0` tells a row that is new from one that was there. A row that would stay as it is, is not written at all.
 _ENROLLMENTS = text("""
     WITH written AS (
-        INSERT INTO enrollments (tenant_id, campaign_id, contact_id, channel_id, variables)
-        SELECT :tenant_id, :campaign_id, c.id, :channel_id, p.variables
+        INSERT INTO enrollments (tenant_id, campaign_id, contact_id, channel_id, variables, dial_prefix)
+        SELECT :tenant_id, :campaign_id, c.id, :channel_id, p.variables, p.prefix
         FROM staged_people p JOIN contacts c ON c.tenant_id = :tenant_id AND c.phone = p.phone ORDER BY p.row_number
         ON CONFLICT (tenant_id, campaign_id, contact_id) DO UPDATE
         SET variables = excluded.variables || enrollments.variables
@@ -114,7 +117,8 @@ class Staging:
             rows = [row for row in chunk if isinstance(row, ContactRow)]
             problems = [row for row in chunk if isinstance(row, RowProblem)]
             await connection.copy_records_to_table(
-                "staged_rows", records=[(row.row, row.phone, json.dumps(row.variables)) for row in rows]
+                "staged_rows",
+                records=[(row.row, row.phone, json.dumps(row.variables), zone_prefix(row.phone)) for row in rows],
             )
             await connection.copy_records_to_table(
                 "staged_problems", records=[(row.row, row.field or "", row.message) for row in problems]

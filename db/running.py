@@ -1,5 +1,6 @@
 """A campaign as its workflow sees it: its plan, its state, its stock and who is next in line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +12,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from db.ledger.refuse import refuse_held_of_campaign
 from domain.gate import REASON_TEXT, Reason
 from domain.statuses import CampaignStatus
+from domain.variants import places
 
 _PLAN = text("""
-    SELECT c.status, c.channel_id, c.reply_window_seconds, c.pacing, c.delay_seconds, c.start_at, ch.rate_per_second
+    SELECT c.status, c.channel_id, c.reply_window_seconds, c.pacing, c.delay_seconds, c.start_at, ch.rate_per_second,
+           c.send_window, t.time_zone, c.variants
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id
+    JOIN tenants t ON t.id = c.tenant_id
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)
 _MARK = text("""
@@ -65,10 +69,31 @@ _REOPEN = text("""
     UPDATE campaigns SET status = 'running', ended_at = NULL
     WHERE tenant_id = :tenant_id AND id = :campaign_id AND status = 'completed'
 """)
-_NEXT = text("""
-    SELECT contact_id, generation FROM enrollments
+_IN_LINE = """
+    FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'pending' AND launched_at IS NULL
+"""
+_NEXT = text(f"""
+    SELECT contact_id, generation, coalesce(dial_prefix, '') AS dial_prefix {_IN_LINE}
+      AND (cardinality(CAST(:asleep AS text[])) = 0 OR coalesce(dial_prefix, '') <> ALL(CAST(:asleep AS text[])))
     ORDER BY position LIMIT :limit
+""")
+_PREFIXES = text(f"SELECT DISTINCT coalesce(dial_prefix, '') {_IN_LINE}")
+_ANYBODY = text(f"SELECT EXISTS (SELECT 1 {_IN_LINE})")
+_GIVEN = text("""
+    SELECT variants_given FROM campaigns WHERE tenant_id = :tenant_id AND id = :campaign_id FOR NO KEY UPDATE
+""")
+_WITHOUT_VARIANT = text("""
+    SELECT contact_id FROM enrollments WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id
+      AND contact_id = ANY(:contact_ids) AND variant IS NULL ORDER BY position
+""")
+_GIVE = text("""
+    WITH given AS (
+        UPDATE enrollments e SET variant = g.variant
+        FROM unnest(CAST(:contact_ids AS uuid[]), CAST(:variants AS smallint[])) AS g(contact_id, variant)
+        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = g.contact_id
+    )
+    UPDATE campaigns SET variants_given = variants_given + :count WHERE tenant_id = :tenant_id AND id = :campaign_id
 """)
 _LAUNCHED = text("""
     UPDATE enrollments SET launched_at = now()
@@ -82,8 +107,15 @@ _IN_FLIGHT = text("""
 # A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go
 # on by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves
 # out the last ones in a row without an answer, which may be the beginning of an outage.
+# Contacts whom the campaign's window has wait are not in flight: with windows in their own zones it can be a night, and
+# the others are to go on. While nobody else is in flight, `held_until` is when the first of them can go out.
 _STOCK = text("""
     SELECT e.in_flight, e.open, e.last_deadline, c.probe, ch.rate_per_second, now() AS taken_at,
+           CASE WHEN e.in_flight = 0 AND e.waiting > 0 THEN (
+               SELECT min(d.hold_until) FROM deliveries d
+               WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.status = 'held'
+                 AND d.kind = 'message_1' AND d.reason = :outside_window
+           ) END AS held_until,
            CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row) ELSE 0 END AS attempted,
            CASE WHEN b.closed THEN greatest(0, s.errored - b.in_a_row) ELSE 0 END AS errored
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id,
@@ -91,8 +123,9 @@ _STOCK = text("""
                          coalesce(CAST(ch.breaker->>'consecutive_failures' AS int), 0) AS in_a_row,
                          CAST(ch.breaker->>'recovered_at' AS timestamptz) AS recovered_at) b,
          LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
-                         count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending'))
-                         AS in_flight
+                         count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending')
+                                          AND NOT (held AND reason = :outside_window)) AS in_flight,
+                         count(*) FILTER (WHERE held AND reason = :outside_window) AS waiting
                   FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
          LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
                   FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1'
@@ -114,6 +147,7 @@ class Next:
 
     contact_id: UUID
     generation: int
+    dial_prefix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +213,35 @@ async def requeue_failed(session: AsyncSession, tenant_id: UUID, campaign_id: UU
     return requeued
 
 
-async def next_to_launch(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, limit: int) -> list[Next]:
-    """The next contacts in line, in the order in which they were imported."""
-    rows = await session.execute(_NEXT, {**_named(tenant_id, campaign_id), "limit": limit})
-    return [Next(row.contact_id, row.generation) for row in rows]
+async def next_to_launch(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, limit: int, asleep: Sequence[str] = ()
+) -> list[Next]:
+    """The next contacts in line, in the order in which they were imported, without those of the prefixes `asleep`."""
+    values = {**_named(tenant_id, campaign_id), "limit": limit, "asleep": list(asleep)}
+    return [Next(*row) for row in await session.execute(_NEXT, values)]
+
+
+async def prefixes_in_line(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> list[str]:
+    """The dial prefixes of the contacts in line; "" stands for an unknown one."""
+    return list((await session.execute(_PREFIXES, _named(tenant_id, campaign_id))).scalars())
+
+
+async def is_anybody_in_line(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> bool:
+    """Whether a contact is still to be launched."""
+    return bool((await session.execute(_ANYBODY, _named(tenant_id, campaign_id))).scalar_one())
+
+
+async def give_variants(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, weights: Sequence[int], contact_ids: Sequence[UUID]
+) -> None:
+    """Gives each of these contacts its variant for good; one who has one, as after a launch that died, keeps it."""
+    named = _named(tenant_id, campaign_id)
+    first = (await session.execute(_GIVEN, named)).scalar_one()
+    asked = {**named, "contact_ids": list(contact_ids)}
+    without = list((await session.execute(_WITHOUT_VARIANT, asked)).scalars())
+    variants = places(weights, first, len(without))
+    values = {**named, "contact_ids": without, "variants": variants, "count": len(without)}
+    await session.execute(_GIVE, values)
 
 
 async def mark_launched(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_ids: list[UUID]) -> None:
@@ -197,7 +256,9 @@ async def count_in_flight(session: AsyncSession, tenant_id: UUID, campaign_id: U
 
 async def take_stock(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, since: datetime) -> Row[Any]:
     """The columns of a stock; the error sample is of messages asked of the platform since then."""
-    return (await session.execute(_STOCK, {**_named(tenant_id, campaign_id), "since": since})).one()
+    named = _named(tenant_id, campaign_id)
+    outside = REASON_TEXT[Reason.CAMPAIGN_WINDOW]
+    return (await session.execute(_STOCK, {**named, "since": since, "outside_window": outside})).one()
 
 
 async def open_contacts(

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     DAILY_QUOTA = "daily_quota"
     SEND_WINDOW = "send_window"
+    CAMPAIGN_WINDOW = "campaign_window"
     AI_OFF = "ai_off"
     CREDITS = "credits"
     RATE = "rate"
@@ -71,6 +72,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.BREAKER_OPEN: "The platform keeps failing; sends wait for a probe to succeed.",
     Reason.DAILY_QUOTA: "The channel's quota for today is used up.",
     Reason.SEND_WINDOW: "Outside the send window.",
+    Reason.CAMPAIGN_WINDOW: "Outside the campaign's send window; it goes out when the window opens.",
     Reason.AI_OFF: "AI control is off: nothing automatic is sent.",
     Reason.CREDITS: "No credits left; add credits to send.",
     Reason.RATE: "The channel's rate is used up for the moment.",
@@ -95,6 +97,8 @@ class CampaignFacts:
     probing: bool = False
     """A probe is out and this delivery is not it."""
     enrollment_closed: bool = False
+    window_opens_at: datetime | None = None
+    """The campaign's own window is closed for this contact until then (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ def _timed_hold(facts: GateFacts) -> Verdict | None:
         holds.append((channel.quota_resets_at, Reason.DAILY_QUOTA, f"daily quota of {channel.quota}"))
     if channel.window_opens_at is not None:
         holds.append((channel.window_opens_at, Reason.SEND_WINDOW, "send window"))
+    if facts.campaign is not None and facts.campaign.window_opens_at is not None:
+        holds.append((facts.campaign.window_opens_at, Reason.CAMPAIGN_WINDOW, "campaign's send window"))
     if channel.next_slot_at is not None and channel.next_slot_at > facts.now + timedelta(
         seconds=channel.rate_wait_seconds
     ):

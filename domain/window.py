@@ -11,6 +11,15 @@ _DAYS_AHEAD = 9
 """A window opens at least weekly; two days more cover zones that skipped a date when they changed sides."""
 
 
+def known_zone(name: str) -> str:
+    """The IANA name itself; raises ValueError for one that is none."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/Paris") from error
+    return name
+
+
 class SendWindow(BaseModel):
     """From `start` to before `end` by the clock on the wall of `time_zone`, on `days` (0 = Monday … 6 = Sunday).
 
@@ -36,11 +45,7 @@ class SendWindow(BaseModel):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is not a time zone; use an IANA name such as Europe/Paris") from error
-        return name
+        return known_zone(name)
 
     @model_validator(mode="after")
     def _wall_times(self) -> Self:
@@ -68,22 +73,23 @@ def next_opening(now_utc: datetime, window: SendWindow) -> datetime | None:
     today = now_utc.astimezone(zone).date()
     for ahead in range(-1, _DAYS_AHEAD):
         day = today + timedelta(days=ahead)
-        openings = [at for at in _candidates(day, window, zone) if at > now_utc and window.is_open(at)]
+        openings = [at for at in instants(day, window) if at > now_utc and window.is_open(at)]
         if openings:
             return min(openings)
     raise ValueError(f"the window {window!r} does not open within {_DAYS_AHEAD} days")
 
 
-def _candidates(day: date, window: SendWindow, zone: ZoneInfo) -> set[datetime]:
-    """Every instant on `day` at which the window can open: its start, and a clock change that leaps over its start or
-    back before its end."""
-    instants: set[datetime] = set()
+def instants(day: date, window: SendWindow) -> set[datetime]:
+    """Every instant (UTC) on `day` at which the window can open or close: its start, its end, and a clock change that
+    leaps over one of them or back before it."""
+    zone = ZoneInfo(window.time_zone)
+    found: set[datetime] = set()
     for wall in (window.start, window.end):
         readings = [datetime.combine(day, wall, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
-        instants.update(readings)
+        found.update(readings)
         if readings[0] != readings[1]:
-            instants.add(_clock_change(min(readings), max(readings), zone))
-    return instants
+            found.add(_clock_change(min(readings), max(readings), zone))
+    return found
 
 
 def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

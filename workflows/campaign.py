@@ -114,6 +114,7 @@ class Campaign:
                 return
         result = await process.launch(process.pacing.batch_size)
         process.state.batch_out = result.started > 0
+        await process.rest_until_open(result)
 
     async def _let_go_out(self) -> None:
         """Waits until the batch is nearly out, and judges by what became of it."""
@@ -153,10 +154,13 @@ class Campaign:
         sent = await process.release(limit=1)
         if sent == 0 and not process.state.exhausted:
             process.state.cursor = None
-            sent = (await process.launch(1)).started
+            launched = await process.launch(1)
+            if await process.rest_until_open(launched):
+                return
+            sent = launched.started
         probe = await self._watch_probe() if sent else PROBE_PASSED
         if probe == PROBE_WANTED:
-            await process.rest(workflow.now() + PROBE_REST)
+            await process.rest(max(workflow.now() + PROBE_REST, process.held_until or workflow.now()))
             return
         async with process.lock:
             if process.halted:
@@ -201,7 +205,8 @@ class Campaign:
                     await process.mark(CampaignStatus.COMPLETED)
             return
         look = min(max(process.window / LOOKS_PER_WINDOW, SHORTEST_LOOK), LONGEST_LOOK)
-        await self._look_again_in(look)
+        # Nobody goes out before the campaign's window opens, so the campaign cannot end before that either.
+        await self._look_again_in(max(look, (stock.held_until or workflow.now()) - workflow.now()))
 
     async def _look_again_in(self, look: timedelta) -> None:
         process = self._process

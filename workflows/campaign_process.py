@@ -48,6 +48,7 @@ class Process:
         self.pacing = Pacing()
         self.rate = 1.0
         self.window = timedelta(0)
+        self.held_until: datetime | None = None
         self.lock = asyncio.Lock()
         self.releases: set[asyncio.Task[int]] = set()
 
@@ -165,6 +166,7 @@ class Process:
             return None
         stock = await counting
         self.rate = stock.rate_per_second
+        self.held_until = stock.held_until
         return stock
 
     async def release(self, limit: int | None = None) -> int:
@@ -182,6 +184,14 @@ class Process:
         task = asyncio.create_task(self.release())
         self.releases.add(task)
         task.add_done_callback(self.releases.discard)
+
+    async def rest_until_open(self, launched: LaunchResult) -> bool:
+        """Waits if the send window is closed for everybody in line: one timer, whatever the time; True if it did."""
+        if launched.opens_at is None:
+            return False
+        workflow.set_current_details(f"Outside the send window until {launched.opens_at.isoformat()}")
+        await self.rest(launched.opens_at)
+        return True
 
     async def rest(self, until: datetime) -> None:
         """Waits, but not through a pause or a cancel."""

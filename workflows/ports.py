@@ -80,11 +80,15 @@ class LaunchRequest(Frozen):
 
 
 class LaunchResult(Frozen):
-    """How many were started, the first of them due when, and whether that was the last of them."""
+    """How many were started, the first of them due when, and whether that was the last of them.
+
+    `opens_at` is set when none was, because the send window is closed for everybody in line until then.
+    """
 
     started: int
     exhausted: bool
     first_at: datetime | None = None
+    opens_at: datetime | None = None
 
 
 class StockRequest(Frozen):
@@ -98,7 +102,10 @@ class StockRequest(Frozen):
 
 
 class Stock(Frozen):
-    """Where a campaign stands; `open` counts enrollments that have not ended, launched or not."""
+    """Where a campaign stands; `open` counts enrollments that have not ended, launched or not.
+
+    Those whom the campaign's window has wait are not `in_flight`; while nobody else is, `held_until` says how long.
+    """
 
     taken_at: datetime
     in_flight: int
@@ -108,6 +115,7 @@ class Stock(Frozen):
     last_deadline: datetime | None = None
     rate_per_second: float
     probe: str | None = None
+    held_until: datetime | None = None
 
 
 class MarkRequest(Frozen):

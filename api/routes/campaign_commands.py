@@ -126,13 +126,22 @@ async def test_send(campaign_id: UUID, body: TestSend, caller: Sender) -> TestSe
 
 
 def _rendered(campaign: Campaign, body: TestSend) -> str:
-    template = campaign.message_1 if body.message == 1 else campaign.message_2
+    template = _message_1(campaign, body.variant) if body.message == 1 else campaign.message_2
     try:
         return render(template, {variable_name(name): value for name, value in body.variables.items()})
     except MissingVariable as error:
         raise Unprocessable.of(f"variables.{error.name}", "This variable has no fallback; give it a value.") from error
     except TemplateProblem as error:
         raise Unprocessable.of("variables", str(error)) from error
+
+
+def _message_1(campaign: Campaign, variant: str | None) -> str:
+    if variant is None:
+        return campaign.message_1
+    texts = {one["name"]: str(one["text"]) for one in campaign.variants}
+    if variant not in texts:
+        raise Unprocessable.of("variant", "The campaign has no variant of this name.")
+    return texts[variant]
 
 
 async def _command(caller: Caller, campaign_id: UUID, command: Command) -> CommandResult:

@@ -4,32 +4,24 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.handlers import field_name, sentence
+from api.message_shapes import MessageTemplate
 from api.problems import FieldError, Unprocessable
-from api.shapes import Moment, Name, Number, Shape, Text, Whole
+from api.routes.campaign_window_shapes import CampaignHours
+from api.routes.variant_shapes import VariantIn, Variants
+from api.shapes import Moment, Name, Number, Shape, Whole
 from db.reading.progress import Progress
 from db.tables import Campaign
 from domain.pacing import DAY_SECONDS, Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
-from domain.templates import MAX_TEMPLATE_CHARS, check_template
 
 DEFAULT_WINDOW_SECONDS, LONGEST_WINDOW_SECONDS = 86_400.0, 30 * 86_400.0
 
 PACING_EXAMPLE: dict[str, Any] = {"delay_seconds": 1.5, "batch_size": 50, "batch_pause_seconds": 10}
 
-
-def _readable(text: str) -> str:
-    check_template(text)
-    return text
-
-
-MessageTemplate = Annotated[
-    Text, StringConstraints(min_length=1, max_length=MAX_TEMPLATE_CHARS), AfterValidator(_readable)
-]
-"""A message with variables: `Hello {{ first_name | default('there') }}`."""
 
 Delay = Annotated[Number, Field(ge=0, le=DAY_SECONDS)]
 Window = Annotated[Number, Field(gt=0, le=LONGEST_WINDOW_SECONDS, description="Seconds, at most 30 days.")]
@@ -74,6 +66,15 @@ def _checked(make: Any) -> Pacing:
     return pacing
 
 
+def _drop_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+def _not_null(description: str | None = None) -> Any:
+    """A field that may be left out but not be null."""
+    return Field(default=None, description=description, json_schema_extra=_drop_default)
+
+
 class NewCampaign(Shape):
     """A campaign to be made."""
 
@@ -88,31 +89,37 @@ class NewCampaign(Shape):
                     "reply_window_seconds": 86_400,
                     "pacing": PACING_EXAMPLE,
                     "start_at": "2030-09-20T09:00:00+02:00",
-                }
+                    "send_window": {"start": "09:00", "end": "18:00", "days": [0, 1, 2, 3, 4], "zone": "contact"},
+                },
+                {
+                    "name": "Which greeting?",
+                    "channel_id": "7e57ab1e-0000-4000-8000-000000000001",
+                    "variants": [
+                        {"name": "Short", "weight": 50, "text": "Hello {{ first_name | default('there') }}!"},
+                        {"name": "Formal", "weight": 50, "text": "Good morning, may we ask you something?"},
+                    ],
+                    "message_2": "Thank you! Here it is: example.com/autumn",
+                },
             ]
         }
     )
 
     name: Name
     channel_id: UUID
-    message_1: MessageTemplate
+    message_1: MessageTemplate = _not_null("Left out when there are variants.")
+    variants: Variants | None = Field(default=None, description="Message 1 as an A/B test, instead of `message_1`.")
     message_2: MessageTemplate
     reply_window_seconds: Window = DEFAULT_WINDOW_SECONDS
     pacing: PacingIn = Field(default_factory=PacingIn)
     start_at: Moment | None = None
-
-
-def _drop_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-def _not_null() -> Any:
-    """A field that may be left out but not be null."""
-    return Field(default=None, json_schema_extra=_drop_default)
+    send_window: CampaignHours | None = None
 
 
 class CampaignChange(Shape):
-    """What is to change; a field that is left out stays as it is. Messages and start only while it is a draft."""
+    """What is to change; a field that is left out stays as it is.
+
+    Messages, start and send window only while it is a draft.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "Autumn, second try", "pacing": PACING_EXAMPLE}]}
@@ -120,10 +127,12 @@ class CampaignChange(Shape):
 
     name: Name = _not_null()
     message_1: MessageTemplate = _not_null()
+    variants: Variants | None = Field(default=None, description="null ends the A/B test; Message 1 stays as it is.")
     message_2: MessageTemplate = _not_null()
     reply_window_seconds: Window = _not_null()
     pacing: PacingIn = _not_null()
     start_at: Moment | None = None
+    send_window: CampaignHours | None = Field(default=None, description="null: at any time.")
 
 
 class CampaignOut(BaseModel):
@@ -134,12 +143,14 @@ class CampaignOut(BaseModel):
     status: CampaignStatus
     paused_reason: str | None
     channel_id: UUID
-    message_1: str
+    message_1: str = Field(description="In an A/B test the text of its first variant.")
+    variants: list[VariantIn]
     message_2: str
     reply_window_seconds: float
     pacing: Pacing
     delay_seconds: float
     start_at: datetime | None
+    send_window: CampaignHours | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -154,7 +165,11 @@ class CampaignProgress(CampaignOut):
     counts: Counts
     error_rate: float = Field(description="(failed + unknown) / attempted, 0 to 1.")
     recent_error_rate: float = Field(description="Of the last sample that the adaptive delay was reckoned from.")
-    eta_seconds: float = Field(description="Seconds of sending that are left.")
+    eta_seconds: float = Field(description="Seconds until the last Message 1 is out, closed send windows included.")
+    opens_at: datetime | None = Field(
+        description="When the send windows of the campaign and its channel open for the first of those who are left; "
+        "null while one of them can be written to."
+    )
     last_contact_id: UUID | None = Field(description="Who was sent Message 1 last.")
 
 
@@ -172,6 +187,7 @@ def campaign_progress(progress: Progress) -> CampaignProgress:
             "error_rate": progress.counts.error_rate,
             "recent_error_rate": progress.campaign.error_rate,
             "eta_seconds": progress.eta_seconds,
+            "opens_at": None if progress.is_over else progress.opens_at,
             "last_contact_id": progress.last_contact_id,
         }
     )

@@ -1,7 +1,7 @@
 """Campaigns: making, listing, showing, changing and watching them."""
 
 from collections.abc import AsyncIterator, Collection
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
@@ -35,7 +35,7 @@ from domain.pacing import Pacing
 from domain.statuses import CampaignStatus
 
 OVER = frozenset({CampaignStatus.COMPLETED, CampaignStatus.CANCELLED})
-DRAFT_ONLY = ("message_1", "message_2", "reply_window_seconds", "start_at", "pacing")
+DRAFT_ONLY = ("message_1", "message_2", "reply_window_seconds", "start_at", "pacing", "send_window", "variants")
 """Columns; the pacing of a campaign that is started is its workflow's."""
 EVENT_SCHEMA = {
     "type": "object",
@@ -79,8 +79,24 @@ async def _draft(session: AsyncSession, campaign_id: UUID, body: NewCampaign, ca
         tenant_id=caller.tenant_id,
         delay_seconds=pacing.delay_seconds,
         pacing=pacing.model_dump(),
-        **body.model_dump(exclude={"pacing"}),
+        **body.model_dump(exclude={"pacing", "message_1", "variants"}),
+        **_message_1(body.model_dump(include={"message_1", "variants"}, exclude_unset=True), None),
     )
+
+
+def _message_1(said: dict[str, Any], before: Campaign | None) -> dict[str, Any]:
+    """The columns of Message 1, which is one text or several variants; raises a 422 problem.
+
+    With variants the text of the first one stands for Message 1 wherever one text is asked for.
+    """
+    variants = said.get("variants", before.variants if before is not None else None) or []
+    if variants and said.get("message_1") is not None:
+        raise Unprocessable.of("message_1", "The campaign has variants of Message 1; leave this out, or end the test.")
+    if variants and "variants" in said:
+        return {"variants": variants, "message_1": variants[0]["text"]}
+    if before is None and "message_1" not in said:
+        raise Unprocessable.of("message_1", "Field required: write Message 1, or variants of it.")
+    return {name: said[name] or [] for name in ("message_1", "variants") if name in said}
 
 
 @router.get("", dependencies=[ONCE_EACH])
@@ -115,7 +131,9 @@ async def change(campaign_id: UUID, body: CampaignChange, caller: Writer) -> Cam
         # Outside of any transaction, since the campaign's workflow writes the same row; and first, since it may refuse.
         await caller.workflows.change_pacing(campaign_id, ChangePacing(pacing=pacing))
     async with caller.transaction() as session:
-        _refuse_unless_draft(await found(session, campaign_id, lock=True), said)
+        locked = await found(session, campaign_id, lock=True)
+        _refuse_unless_draft(locked, said)
+        said |= _message_1(said, locked)
         if said:
             await change_campaign(session, campaign_id, said)
         return await shown(session, campaign_id)

@@ -30,6 +30,7 @@ class EnrollmentOut(BaseModel):
     outcome: str | None = Field(description="How it ended for this contact; null while it goes on.")
     reason: str | None
     variables: dict[str, str]
+    variant: str | None = Field(description="The name of the variant of Message 1 that it has, in an A/B test.")
 
 
 def enrollment_out(view: EnrollmentView) -> EnrollmentOut:
@@ -48,4 +49,5 @@ def enrollment_out(view: EnrollmentView) -> EnrollmentOut:
         outcome=row.outcome,
         reason=row.reason,
         variables=row.variables,
+        variant=view.variant,
     )

@@ -38,7 +38,7 @@ OPEN_FOR_CONTACTS = frozenset({CampaignStatus.DRAFT, CampaignStatus.SCHEDULED})
 EXPORT_PAGE = 2000
 EXPORT_HEADER = (
     "contact_id", "phone", "name", "status", "message_1_sent_at", "replied_at", "message_2_status", "message_2_sent_at",
-    "outcome", "reason",
+    "outcome", "reason", "variant",
 )  # fmt: skip
 
 router = api_router("campaigns", "contacts of a campaign")
@@ -149,6 +149,7 @@ def _export_row(view: EnrollmentView) -> list[object]:
         row.message_2.status,
         answered,
         *told,
+        plain(row.variant),
     ]
 
 

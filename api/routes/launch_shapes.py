@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.routes.variant_shapes import LackingByVariant, VariantName
 from api.shapes import Shape, Text
 from domain.statuses import CampaignStatus, DeliveryStatus
 
@@ -50,6 +51,9 @@ class MissingVariables(BaseModel):
     count: int
     variables: list[str] = Field(description="What the listed contacts lack.")
     contacts: list[LackingContactOut]
+    variants: list[LackingByVariant] = Field(
+        default=[], description="Which variants of Message 1 lack something, and how many contacts each."
+    )
 
 
 class LaunchCheck(BaseModel):
@@ -62,8 +66,11 @@ class LaunchCheck(BaseModel):
     suppressed: int = Field(description="Contacts who must not be written to: they are passed over.")
     missing_variables: MissingVariables
     eta_seconds: float = Field(
-        description="How long the sending takes at this pace; send window and quota not reckoned."
+        description="How long it takes until the last Message 1 is out; send windows reckoned, quota not."
     )
+    sending_seconds: float = Field(description="How long the sending itself takes at this pace.")
+    opens_at: datetime | None = Field(description="When the send windows first open; null: they are open at the start.")
+    open_share: float = Field(description="The part of a week in which send windows let messages out, 0 to 1.")
     finishes_at: datetime = Field(description="When the last Message 1 is out if it is started now, or as scheduled.")
     closes_at: datetime = Field(description="When the last reply window ends.")
 
@@ -85,6 +92,7 @@ class TestSend(Shape):
         dict[VariableName, Annotated[Text, StringConstraints(max_length=1000)]], Field(max_length=100)
     ] = Field(default_factory=dict)
     message: Annotated[int, Field(strict=True, ge=1, le=2, description="Message 1 or Message 2.")] = 1
+    variant: VariantName | None = Field(default=None, description="Which variant of Message 1; null: the first.")
 
 
 class TestSendAnswer(BaseModel):

@@ -10,9 +10,11 @@ from asyncpg import Record
 
 from db.binding import Connection
 from domain.breaker import ChannelBreaker, HoldUntil, Passage, Probe
+from domain.campaign_window import CampaignWindow, Hours
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
 from domain.gate import CampaignFacts, ChannelFacts, GateFacts, rate_wait_seconds
+from domain.phone_zones import zone_prefix
 from domain.statuses import CampaignStatus, ChannelStatus, DeliveryKind
 from domain.window import SendWindow, next_opening
 
@@ -72,13 +74,15 @@ _LOCK_PERSON = """
     WITH contact AS MATERIALIZED (
         SELECT phone FROM contacts WHERE tenant_id = $1 AND id = $2 FOR SHARE
     ), campaign AS MATERIALIZED (
-        SELECT c.status, c.probe, c.message_1, c.message_2 FROM contact, campaigns c
+        SELECT c.status, c.probe, c.message_1, c.message_2, c.variants, c.send_window FROM contact, campaigns c
         WHERE c.tenant_id = $1 AND c.id = $3 FOR {lock} OF c
     ), enrollment AS MATERIALIZED (
-        SELECT e.variables, e.closed_at FROM campaign, enrollments e
+        SELECT e.variables, e.closed_at, e.variant FROM campaign, enrollments e
         WHERE e.tenant_id = $1 AND e.campaign_id = $3 AND e.contact_id = $2 FOR NO KEY UPDATE OF e
     )
-    SELECT contact.phone, campaign.*, enrollment.*,
+    SELECT contact.phone, campaign.status, campaign.probe, campaign.message_2, campaign.send_window AS campaign_window,
+           coalesce(campaign.variants -> enrollment.variant ->> 'text', campaign.message_1) AS message_1,
+           enrollment.variables, enrollment.closed_at,
            EXISTS (SELECT FROM deliveries WHERE tenant_id = $1 AND idempotency_key = $4) AS known
     FROM contact LEFT JOIN campaign ON true LEFT JOIN enrollment ON true
 """
@@ -166,7 +170,7 @@ async def with_channel(
             kind=request.kind,
             suppressed=channel["suppressed"],
             channel=_channel_facts(request.kind, channel, used, day_end, _breaker_until(breaker, passage, channel)),
-            campaign=_campaign_facts(person, is_probe),
+            campaign=_campaign_facts(request.kind, person, channel, is_probe),
             # One that paid at an earlier attempt does not pay again.
             credits_left=None if delivery.credit_spent else channel["credits"],
             sends_held=channel["sends_held"],
@@ -216,14 +220,24 @@ def _channel_facts(
     )
 
 
-def _campaign_facts(person: Record, is_probe: bool) -> CampaignFacts | None:
+def _campaign_facts(kind: DeliveryKind, person: Record, channel: Record, is_probe: bool) -> CampaignFacts | None:
     if person["status"] is None:
         return None
     return CampaignFacts(
         status=CampaignStatus(person["status"]),
         probing=person["probe"] is not None and not is_probe,
         enrollment_closed=person["closed_at"] is not None,
+        window_opens_at=_window_opens_at(kind, person, channel),
     )
+
+
+def _window_opens_at(kind: DeliveryKind, person: Record, channel: Record) -> datetime | None:
+    if person["campaign_window"] is None:
+        return None
+    window = CampaignWindow.model_validate(person["campaign_window"])
+    if kind == DeliveryKind.MESSAGE_2 and not window.message_2:
+        return None
+    return Hours(window, channel["time_zone"]).opening(zone_prefix(person["phone"]), channel["now"])
 
 
 def _breaker_until(breaker: ChannelBreaker, passage: Passage, channel: Record) -> datetime | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, tuple_, type_coerce
+from sqlalchemy import ColumnElement, func, text, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -87,9 +87,8 @@ async def _lacking(
     """Blank values are never stored, so that a key that is there has a value."""
     if not facts.required:
         return 0, []
-    has_all = type_coerce(col(Enrollment.variables), JSONB).has_all(array(sorted(facts.required)))
-    lacks = (col(Enrollment.campaign_id) == campaign_id, ~has_all)
-    count = (await session.exec(select(func.count()).select_from(Enrollment).where(*lacks))).one()
+    lacks = _lacks(campaign_id, facts.required)
+    count = await count_lacking(session, campaign_id, facts.required)
     if count == 0:
         return 0, []
     rows = await session.exec(
@@ -100,3 +99,16 @@ async def _lacking(
         .limit(shown)
     )
     return count, [LackingContact(row.contact_id, phone, sorted(missing(facts, row.variables))) for row, phone in rows]
+
+
+async def count_lacking(session: AsyncSession, campaign_id: UUID, required: frozenset[str]) -> int:
+    """How many contacts of a campaign lack a value for one of these variables."""
+    if not required:
+        return 0
+    lacks = _lacks(campaign_id, required)
+    return (await session.exec(select(func.count()).select_from(Enrollment).where(*lacks))).one()
+
+
+def _lacks(campaign_id: UUID, required: frozenset[str]) -> tuple[ColumnElement[bool], ...]:
+    has_all = type_coerce(col(Enrollment.variables), JSONB).has_all(array(sorted(required)))
+    return col(Enrollment.campaign_id) == campaign_id, ~has_all

@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.tables import Contact, Enrollment, Import, ImportProblem
+from db.tables import Campaign, Contact, Enrollment, Import, ImportProblem
 from domain.statuses import OUT, MessageStatus, Outcome
 
 
@@ -40,15 +41,19 @@ class EnrollmentView:
     enrollment: Enrollment
     phone: str
     name: str | None
+    variant: str | None = None
+    """The name of its variant of Message 1."""
 
 
 async def list_enrollments(
     session: AsyncSession, campaign_id: UUID, *, status: EnrollmentFilter | None = None, after: int | None, limit: int
 ) -> list[EnrollmentView]:
     """A campaign's contacts in the order in which they were imported, from behind position `after`."""
+    variant = type_coerce(col(Campaign.variants), JSONB)[col(Enrollment.variant)]["name"].astext
     query = (
-        select(Enrollment, Contact.phone, Contact.name)
+        select(Enrollment, Contact.phone, Contact.name, variant)
         .join(Contact, col(Contact.id) == Enrollment.contact_id)
+        .join(Campaign, col(Campaign.id) == Enrollment.campaign_id)
         .where(col(Enrollment.campaign_id) == campaign_id)
         .order_by(col(Enrollment.position))
         .limit(limit)

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.reading.progress import Progress, read_counts
-from db.tables import Campaign, Channel
+from db.reading.progress import Progress, read_counts, read_left_in
+from db.tables import Campaign, Channel, Tenant
 from domain.statuses import CampaignStatus
 
 EVENTS_SHOWN = 10
@@ -22,22 +23,48 @@ async def read_overview(session: AsyncSession, campaigns: Sequence[Campaign]) ->
     channels = await _channels(session, [campaign.channel_id for campaign in campaigns])
     shown = []
     for campaign in campaigns:
-        name, rate, running = channels[campaign.channel_id]
-        others = running - (campaign.status == CampaignStatus.RUNNING)
-        progress = Progress(campaign, counts[campaign.id], rate, others, last_contact_id=None)
-        shown.append((progress, name))
+        channel = channels[campaign.channel_id]
+        own = counts[campaign.id]
+        progress = Progress(
+            campaign,
+            own,
+            channel.rate_per_second,
+            channel.running - (campaign.status == CampaignStatus.RUNNING),
+            last_contact_id=None,
+            at=datetime.now(UTC),
+            left_in=await read_left_in(session, campaign, channel.send_window, channel.time_zone, own.left),
+        )
+        shown.append((progress, channel.name))
     return shown
 
 
-async def _channels(session: AsyncSession, channel_ids: list[UUID]) -> dict[UUID, tuple[str, float, int]]:
-    """Name, rate and number of running campaigns of each channel."""
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the progress of a channel's campaigns needs to know of it; `time_zone` is the tenant's."""
+
+    name: str
+    rate_per_second: float
+    send_window: dict[str, Any] | None
+    time_zone: str
+    running: int
+
+
+async def _channels(session: AsyncSession, channel_ids: list[UUID]) -> dict[UUID, _Beside]:
+    """The channels, each with the number of its running campaigns."""
     running = (
         select(func.count())
         .where(col(Campaign.channel_id) == Channel.id, col(Campaign.status) == CampaignStatus.RUNNING)
         .scalar_subquery()
     )
-    query = select(Channel.id, Channel.name, Channel.rate_per_second, running).where(col(Channel.id).in_(channel_ids))
-    return {channel_id: (name, rate, count) for channel_id, name, rate, count in await session.exec(query)}
+    query = (
+        select(Channel, Tenant.time_zone, running)
+        .join(Tenant, col(Tenant.id) == Channel.tenant_id)
+        .where(col(Channel.id).in_(channel_ids))
+    )
+    return {
+        channel.id: _Beside(channel.name, channel.rate_per_second, channel.send_window, time_zone, count)
+        for channel, time_zone, count in await session.exec(query)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """How far a campaign is, read at one instant."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Subquery, cast, func, select, text
@@ -11,31 +14,69 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from db.reading.campaigns import find_campaign
 from db.reading.enrollments import EnrollmentFilter, counted_as
 from db.tables import Campaign, Enrollment
+from domain.campaign_window import CampaignWindow, Hours, common_opening
 from domain.eta import eta_seconds
+from domain.open_time import LOOKED_AHEAD, Windows, open_share, time_needed
 from domain.pacing import Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
+from domain.window import SendWindow
 
 _BESIDE = text("""
-    SELECT ch.rate_per_second,
+    SELECT ch.rate_per_second, ch.send_window AS channel_window, t.time_zone,
            (SELECT count(*) FROM campaigns o
             WHERE o.tenant_id = c.tenant_id AND o.channel_id = c.channel_id AND o.status = 'running' AND o.id <> c.id
            ) AS others,
            (SELECT contact_id FROM enrollments e WHERE e.campaign_id = c.id AND e.message_1_at IS NOT NULL
             ORDER BY e.message_1_at DESC LIMIT 1) AS last_contact_id
-    FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id WHERE c.id = :campaign_id
+    FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id
+    JOIN tenants t ON t.id = c.tenant_id WHERE c.id = :campaign_id
+""")
+_LEFT_BY_PREFIX = text("""
+    SELECT coalesce(dial_prefix, ''), count(*) FROM enrollments
+    WHERE campaign_id = :campaign_id AND status IN ('pending', 'sending') GROUP BY 1
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A campaign and how far it is. `others` are the running campaigns that share its channel's rate."""
+    """A campaign and how far it is. `others` are the running campaigns that share its channel's rate.
+
+    `left_in` counts the contacts that are left by the send windows in which they can be written to.
+    """
 
     campaign: Campaign
     counts: Counts
     rate_per_second: float
     others: int
     last_contact_id: UUID | None
+    at: datetime
+    left_in: Mapping[Windows, int]
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing goes out any more."""
+        return self.campaign.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED)
+
+    @property
+    def first_at(self) -> datetime:
+        """When the next message can go out, but for windows: now, or at the start that is planned."""
+        start_at = self.campaign.start_at
+        waits = self.campaign.status in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
+        return max(self.at, start_at) if waits and start_at is not None else self.at
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When the first of those who are left can be written to; None when one can be now."""
+        openings = [opening_of(windows, self.first_at) for windows in self.left_in]
+        return None if None in openings else min((at for at in openings if at is not None), default=None)
+
+    @property
+    def open_share(self) -> float:
+        """The part of the coming week in which those who are left can be written to, 0 to 1."""
+        left = sum(self.left_in.values())
+        shares = (open_share(self.first_at, windows) * count for windows, count in self.left_in.items())
+        return sum(shares) / left if left else 1.0
 
     @property
     def pacing(self) -> Pacing:
@@ -44,9 +85,17 @@ class Progress:
 
     @property
     def eta_seconds(self) -> float:
-        """Seconds of sending that are left; 0 once the campaign is over."""
-        if self.campaign.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
+        """Seconds until the last Message 1 is out, closed windows included; 0 once the campaign is over."""
+        if self.is_over:
             return 0.0
+        if not any(self.left_in):
+            return self.sending_seconds
+        each = self.sending_seconds / max(1, sum(self.left_in.values()))
+        return time_needed(self.first_at, {windows: count * each for windows, count in self.left_in.items()})
+
+    @property
+    def sending_seconds(self) -> float:
+        """Seconds of sending that are left, windows not reckoned."""
         return eta_seconds(
             self.counts.left,
             self.campaign.delay_seconds,
@@ -105,4 +154,32 @@ async def read_progress(session: AsyncSession, campaign_id: UUID) -> Progress | 
         rate_per_second=beside.rate_per_second,
         others=beside.others,
         last_contact_id=beside.last_contact_id,
+        at=datetime.now(UTC),
+        left_in=await read_left_in(session, campaign, beside.channel_window, beside.time_zone, counts.left),
     )
+
+
+async def read_left_in(
+    session: AsyncSession, campaign: Campaign, channel_window: dict[str, Any] | None, time_zone: str, left: int
+) -> dict[Windows, int]:
+    """How many of the campaign's contacts that are left can be written to in which windows; `time_zone` is the
+    tenant's. Asks the database only where each contact has a window of their own."""
+    channels = () if channel_window is None else (SendWindow.model_validate(channel_window),)
+    if campaign.send_window is None:
+        return {channels: left}
+    hours = Hours(CampaignWindow.model_validate(campaign.send_window), time_zone)
+    today = datetime.now(UTC).date()
+    if hours.window.is_same_for_all:
+        return {(*hours.windows(None, today), *channels): left}
+    found: Counter[Windows] = Counter()
+    for prefix, count in await session.execute(_LEFT_BY_PREFIX, {"campaign_id": campaign.id}):
+        found[(*hours.windows(prefix, today), *channels)] += count
+    return dict(found)
+
+
+def opening_of(windows: Windows, at: datetime) -> datetime | None:
+    """When all the windows are open, at the earliest; None when they are at `at`."""
+    try:
+        return common_opening(at, windows)
+    except ValueError:  # a channel's window and a campaign's that never meet; the launch check says so
+        return at + LOOKED_AHEAD

@@ -4,18 +4,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, Column, Identity, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Identity, Index, SmallInteger, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from db.tables.columns import TENANT, belongs, document, moment, text
+from db.tables.columns import TENANT, belongs, document, documents, moment, text
 from domain.statuses import CampaignStatus, MessageStatus
 
 
 class Campaign(SQLModel, table=True):
     """A campaign. `pacing` is a `domain.pacing.Pacing`; `delay_seconds` the delay in force, which adapts.
 
-    `probe` is None, `wanted` (the next send is the probe), or the idempotency key of the probe that is out.
+    `probe` is None, `wanted` (the next send is the probe), or the idempotency key of the probe that is out;
+    `send_window` a `domain.campaign_window.CampaignWindow`; `variants` are `domain.variants.Variant`s of Message 1, of
+    which `variants_given` contacts have one.
     """
 
     __tablename__ = "campaigns"
@@ -31,10 +33,13 @@ class Campaign(SQLModel, table=True):
     name: str
     message_1: str = text(nullable=False)
     message_2: str = text(nullable=False)
+    variants: list[dict[str, Any]] = documents()
+    variants_given: int = 0
     reply_window_seconds: float
     pacing: dict[str, Any] = document()
     delay_seconds: float
     start_at: datetime | None = moment()
+    send_window: dict[str, Any] | None = document(nullable=True)
     status: str = CampaignStatus.DRAFT
     paused_reason: str | None = None
     probe: str | None = None
@@ -45,7 +50,11 @@ class Campaign(SQLModel, table=True):
 
 
 class Enrollment(SQLModel, table=True):
-    """One contact in one campaign; `status` is Message 1's. Rows change state only with the ledger's transactions."""
+    """One contact in one campaign; `status` is Message 1's. Rows change state only with the ledger's transactions.
+
+    `dial_prefix` is what of the phone tells its time zones (`domain.phone_zones`); `variant` which of the campaign's
+    variants it has, counted from 0, from its launch on.
+    """
 
     __tablename__ = "enrollments"
     __table_args__ = (
@@ -80,6 +89,8 @@ class Enrollment(SQLModel, table=True):
     channel_id: UUID
     position: int = Field(default=None, sa_column=Column(BigInteger, Identity(), nullable=False))
     variables: dict[str, Any] = document()
+    dial_prefix: str | None = None
+    variant: int | None = Field(default=None, sa_type=SmallInteger)
     generation: int = 0
     status: str = MessageStatus.PENDING
     held: bool = False

@@ -37,6 +37,11 @@ def document(*, nullable: bool = False) -> Any:
     return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
 
 
+def documents() -> Any:
+    """A `jsonb` column that holds a list, empty by default."""
+    return Field(default_factory=list, sa_column=Column(JSONB, nullable=False, server_default="[]"))
+
+
 def text(*, nullable: bool = True) -> Any:
     """A `text` column."""
     if nullable:

@@ -64,6 +64,10 @@ BARS = [
         Reason.SEND_WINDOW, HELD, "send window", "UPDATE channels SET send_window = CAST(:window AS jsonb)", ends=True,
     ),
     Bar(
+        Reason.CAMPAIGN_WINDOW, HELD, "campaign's send window",
+        """UPDATE campaigns SET send_window = CAST(:window AS jsonb) || '{"zone": "UTC"}'""", ends=True,
+    ),
+    Bar(
         Reason.RATE, HELD, "channel rate",
         "UPDATE channels SET next_slot_at = now() + interval '1 minute'", ends=True,
     ),

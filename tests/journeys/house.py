@@ -135,6 +135,8 @@ class House:
             "pacing": {"delay_seconds": 0, "batch_size": 50},
             **more,
         }
+        if "variants" in more:  # they stand in for Message 1
+            del body["message_1"]
         phones = phones or new_phones(contacts)
         made = await self.call("POST", "/api/campaigns", json=body, expect=201)
         rows = [{"phone": phone, "first_name": f"N{index}"} for index, phone in enumerate(phones)]

@@ -41,6 +41,23 @@ async def campaign_paused_between_batches(world: World) -> Handle:
     return handle
 
 
+async def campaign_whose_send_window_opens_in_a_moment(world: World) -> Handle:
+    world.campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=2)
+    return await world.start_campaign()
+
+
+async def campaign_probed_when_its_send_window_opens(world: World) -> Handle:
+    world.holds.held_now = 0
+    campaigns = world.campaigns
+    campaigns.errored, campaigns.probe = 5, PROBE_PASSED
+    handle = await world.start_campaign()
+    await campaigns.until_marked(CampaignStatus.PAUSED, 1)
+    campaigns.errored = 0
+    campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=2)
+    await handle.execute_update(Campaign.resume)
+    return handle
+
+
 async def campaign_scheduled(world: World) -> Handle:
     world.campaigns.start_at = datetime.now(UTC) + timedelta(seconds=0.5)
     return await world.start_campaign()
@@ -294,6 +311,7 @@ CAMPAIGN_STORIES = [
     campaign_paused_while_stock_is_taken,
     campaign_paused_while_the_last_windows_run,
     campaign_probed_by_a_new_message,
+    campaign_probed_when_its_send_window_opens,
     campaign_reopened,
     campaign_reopened_with_nothing_to_retry,
     campaign_retried_while_running,
@@ -305,6 +323,7 @@ CAMPAIGN_STORIES = [
     campaign_tripped_and_probed_twice,
     campaign_waiting_for_the_last_windows,
     campaign_whose_probe_is_tried_again,
+    campaign_whose_send_window_opens_in_a_moment,
     campaign_whose_start_has_passed,
     campaign_with_a_sample_too_small,
     campaign_with_batch_pauses,

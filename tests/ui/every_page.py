@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 
-from api.ui.app import ROUTERS
+from api.ui.routers import ROUTERS
 from cli.stack.stack import Stack
 from tests.ui.house import asked
 

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api.ui.app import ROUTERS
 from api.ui.headers import HEADERS
+from api.ui.routers import ROUTERS
 from api.ui.visits import CSRF_HEADER
 from db.tables import User
 from tests.ui.people import browser, csrf_of, signed_in

@@ -112,6 +112,7 @@ class RememberedCampaigns(Campaigns):
         self.failed = 0
         self.stopped = 0
         self.sample = 0
+        self.opens_at: datetime | None = None
 
     @activity.defn(name="campaigns.plan")
     async def plan(self, campaign: CampaignRef) -> CampaignPlan:
@@ -133,7 +134,10 @@ class RememberedCampaigns(Campaigns):
 
     @activity.defn(name="campaigns.launch")
     async def launch(self, request: LaunchRequest) -> LaunchResult:
-        """Takes the next contacts out of the line."""
+        """Takes the next contacts out of the line, unless the send window is closed."""
+        if self.opens_at is not None and self.opens_at > datetime.now(UTC):
+            self.launches.append(request)
+            return LaunchResult(started=0, exhausted=False, opens_at=self.opens_at)
         started = min(request.size, self.waiting)
         self.waiting -= started
         self.sample += started
