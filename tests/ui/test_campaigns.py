@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -98,7 +99,7 @@ async def test_the_page_shows_figures_reasons_and_events(app: FastAPI, company: 
         company, contact, campaign_id=UUID(made["id"]), kind="message_1", status="held", reason="daily_quota",
         limit_name="daily quota of 5",
     )  # fmt: skip
-    about = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "action": "message_1"}
+    about: dict[str, Any] = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "action": "message_1"}
     line = ActionLogLine(**about, delivery_id=delivery.id, contact_id=held, status="held", reason="daily_quota")
     await keep(company, line)
     async with signed_in(app, owner) as http:
@@ -141,7 +142,7 @@ async def test_the_chart_has_what_was_sent_and_what_was_in_force(app: FastAPI, c
     await change_row(company, made["id"], status="running", started_at=begun)
     for seconds in (1, 2, 3, 61):
         await enroll_in(company, made["id"], status="sent", message_1_at=begun + timedelta(seconds=seconds))
-    about = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "status": "running"}
+    about: dict[str, Any] = {"tenant_id": company.tenant_id, "campaign_id": UUID(made["id"]), "status": "running"}
     await keep(
         company,
         CampaignSample(**about, at=begun, delay_seconds=1),

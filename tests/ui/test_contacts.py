@@ -1,6 +1,7 @@
 """A contact's page: the campaigns that person is in, and everything that happened, with its reasons."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ async def test_the_timeline_tells_each_thing_with_its_reason(app: FastAPI, compa
     delivery = await add_delivery(
         company, contact, campaign_id=campaign_id, status="held", reason="send_window", limit_name="send window"
     )
-    own = {"tenant_id": company.tenant_id, "contact_id": contact.id}
+    own: dict[str, Any] = {"tenant_id": company.tenant_id, "contact_id": contact.id}
     line = ActionLogLine(
         **own, campaign_id=campaign_id, delivery_id=delivery.id, action="message_1", status="held", reason="send_window"
     )
