@@ -171,6 +171,22 @@ async def test_the_list_changes_without_a_reload(
             await expect(row).to_contain_text("Paused")
 
 
+async def test_a_table_that_was_pushed_aside_on_a_phone_stays_so(
+    house: House, company: Company, owner: User, chromium: Browser
+) -> None:
+    campaign_id, contact_id = await running(company)
+    with serving(house.make_app) as address:
+        async with open_page(chromium, address, width=360) as page:
+            await sign_in(page, owner)
+            await expect(page.locator(".is-live")).to_be_visible()
+            await page.evaluate("document.querySelector('#wide-campaigns').scrollLeft = 150")
+            await page.locator("#wide-campaigns").focus()
+            await change_enrollment(company, campaign_id, str(contact_id), status="failed")
+            await expect(page.locator(f"[data-campaign='{campaign_id}']")).to_contain_text("1 of 1")
+            await expect(page.locator("#wide-campaigns")).to_be_focused()
+            assert await page.evaluate("document.querySelector('#wide-campaigns').scrollLeft") == 150
+
+
 async def test_a_page_that_lost_the_server_says_so_and_goes_on_by_itself(
     house: House, company: Company, owner: User, chromium: Browser
 ) -> None:
