@@ -24,6 +24,6 @@ PLACES: tuple[Place, ...] = (
     Place(_("Analytics"), None),
     Place(_("Topics"), None),
     Place(_("Held and unknown"), None),
-    Place(_("Channels"), None),
+    Place(_("Channels"), "/channels"),
     Place(_("Settings"), "/settings"),
 )

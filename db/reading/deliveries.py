@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import func, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.tables import ActionLogLine, Contact, Delivery
+from domain.statuses import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ async def list_deliveries(
     if after is not None:
         query = query.where(key < after)
     return [DeliveryView(delivery, phone) for delivery, phone in await session.exec(query)]
+
+
+async def count_waiting(session: AsyncSession, channel_id: UUID, status: DeliveryStatus, *, at_most: int) -> int:
+    """How many deliveries of a channel are held, unknown or under way; counted no further than `at_most`."""
+    those = (col(Delivery.channel_id) == channel_id, col(Delivery.status) == status)
+    some = select(col(Delivery.id)).where(*those).limit(at_most).subquery()
+    return (await session.exec(select(func.count()).select_from(some))).one()
 
 
 async def find_delivery(session: AsyncSession, delivery_id: UUID) -> DeliveryView | None:
