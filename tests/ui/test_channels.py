@@ -120,7 +120,9 @@ async def test_what_is_wrong_in_the_form_is_said_at_its_field_before_anybody_is_
 async def test_the_list_and_the_page_show_how_a_channel_is(app: FastAPI, viewer: User, company: Company) -> None:
     now = utc_now()
     breaker = {"state": "open", "open_until": now.isoformat()}
-    await set_channel(company, status="blocked", status_reason="No plan left.", breaker=breaker, daily_quota=1000)
+    await set_channel(
+        company, status="blocked", status_reason="Half (50 %) of the plan is left.", breaker=breaker, daily_quota=1000
+    )
     used = ChannelUsage(
         tenant_id=company.tenant_id, channel_id=company.channel_id, action="message", day=now.date(), used=7
     )
@@ -131,7 +133,13 @@ async def test_the_list_and_the_page_show_how_a_channel_is(app: FastAPI, viewer:
     async with signed_in(app, viewer) as http:
         for path in ("/channels", f"/channels/{company.channel_id}", f"/channels/{company.channel_id}/health"):
             text = (await http.get(path)).text
-            for shown in ("Account blocked", "No plan left.", "Fails; spared until", "7 of 1,000", "1 a second"):
+            for shown in (
+                "Account blocked",
+                "Half (50 %) of the plan is left.",
+                "Fails; spared until",
+                "7 of 1,000",
+                "1 a second",
+            ):
                 assert shown in text, (path, shown)
         assert re.search(r"<dt>Held messages</dt><dd>2</dd>", text)
 
