@@ -96,11 +96,19 @@ async def show_list(visit: Viewer, choice: Annotated[Choice, Query()]) -> HTMLRe
         following=_address(query, cursor=found.next_cursor) if found.next_cursor else None,
         told=choice.told,
         kinds=KINDS,
-        **await _names(visit, query, found.items),
+        names=await _names(visit, query, found.items),
     )
 
 
-async def _names(visit: Visit, query: DeliveryQuery, items: list[DeliveryOut]) -> dict[str, dict[UUID, str]]:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What campaigns and channels are called."""
+
+    campaigns: dict[UUID, str]
+    channels: dict[UUID, str]
+
+
+async def _names(visit: Visit, query: DeliveryQuery, items: list[DeliveryOut]) -> Names:
     """What campaigns and channels are called, and which of them there are to choose from."""
     campaigns = {item.campaign_id for item in items} | {query.campaign_id}
     channels = {item.channel_id for item in items} | {query.channel_id}
@@ -109,7 +117,7 @@ async def _names(visit: Visit, query: DeliveryQuery, items: list[DeliveryOut]) -
         offered_channels = await latest_channels(session, limit=OFFERED)
         more_campaigns = await names_of_campaigns(session, {one for one in campaigns if one} - {*offered_campaigns})
         more_channels = await names_of_channels(session, {one for one in channels if one} - {*offered_channels})
-    return {"campaigns": offered_campaigns | more_campaigns, "channels": offered_channels | more_channels}
+    return Names(offered_campaigns | more_campaigns, offered_channels | more_channels)
 
 
 @router.get("/deliveries/{delivery_id}")
@@ -118,7 +126,7 @@ async def show(visit: Viewer, delivery_id: UUID, settled: str = "", meanwhile: s
     delivery = await deliveries.show(delivery_id, visit.caller)
     names = await _names(visit, DeliveryQuery(), [delivery])
     told = {"settled": settled == "1", "meanwhile": meanwhile == "1"}
-    return page(visit, "deliveries/show.html", delivery=delivery, told=told, kinds=KINDS, states=STATES, **names)
+    return page(visit, "deliveries/show.html", delivery=delivery, told=told, kinds=KINDS, states=STATES, names=names)
 
 
 class Word(BaseModel):
