@@ -11,10 +11,19 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routes import campaigns, channels, deliveries, home, settings, sign_in
+from api.ui.routes import campaigns, channels, deliveries, home, keys, people, settings, sign_in
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (home.router, sign_in.router, campaigns.router, channels.router, deliveries.router, settings.router)
+ROUTERS = (
+    home.router,
+    sign_in.router,
+    campaigns.router,
+    channels.router,
+    deliveries.router,
+    settings.router,
+    keys.router,
+    people.router,
+)
 OF_THE_API = ("/api", "/webhooks")
 """What begins so is the API's, whether there is such a thing or not: its errors are problems and not pages."""
 
