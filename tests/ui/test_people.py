@@ -149,7 +149,8 @@ async def test_the_last_owner_who_can_sign_in_stays(app: FastAPI, owner: User, c
         assert (await act(http, second, "disable")).status_code == 303
         answer = await act(http, owner, what)
         assert (answer.status_code, appointments.LAST_OWNER in answer.text) == (409, True)
-    assert await now(company, owner) == owner
+    kept = await now(company, owner)
+    assert (kept.role, kept.disabled_at) == ("owner", None)
 
 
 async def test_two_owners_who_demote_each_other_at_once_leave_one(app: FastAPI, owner: User, company: Company) -> None:
