@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.campaigns import CampaignRecords
+from activities.channels import ChannelChecks
 from activities.deliveries import ChannelDeliveries, SendTimes
 from activities.enrollments import EnrollmentRecords
 from activities.holds import HeldDeliveries
@@ -76,6 +77,7 @@ class Implementations:
     campaigns: CampaignRecords
     holds: HeldDeliveries
     inbound: InboundEvents
+    channels: ChannelChecks
 
     @property
     def records(self) -> list[Callable[..., Any]]:
@@ -91,6 +93,7 @@ class Implementations:
             campaigns.stop_open,
             self.holds.release,
             self.inbound.sweep,
+            self.channels.check,
         ]
 
     @property
@@ -104,12 +107,14 @@ def implementations(
 ) -> Implementations:
     """Builds the activities with what they need."""
     urls = ConnectorUrls(wassenger=settings.wassenger_url)
+    connectors = build_connectors(http, urls, settings.send_timeout_seconds)
+    secrets = SecretBox(fernet_keys(settings))
     times = SendTimes(lease=settings.claim_lease, grace=timedelta(seconds=settings.settle_grace_seconds))
     return Implementations(
         deliveries=ChannelDeliveries(
             Ledger(database),
-            build_connectors(http, urls, settings.send_timeout_seconds),
-            SecretBox(fernet_keys(settings)),
+            connectors,
+            secrets,
             times,
             meter,
         ),
@@ -117,6 +122,7 @@ def implementations(
         campaigns=CampaignRecords(database, client, meter),
         holds=HeldDeliveries(database, client),
         inbound=InboundEvents(database, client),
+        channels=ChannelChecks(connectors, secrets),
     )
 
 

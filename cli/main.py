@@ -9,6 +9,7 @@ from cli.backup import command as backup
 from cli.demo import command as demo
 from cli.doctor import command as doctor
 from cli.drill import command as drill
+from cli.people import command as people
 from cli.secrets import command as secrets
 from cli.sends import command as sends
 
@@ -30,6 +31,7 @@ FAMILIES: list[Callable[[typer.Typer], None]] = [
     rehearse.register,
     doctor.register,
     sends.register,
+    people.register,
     secrets.register,
     backup.register,
 ]

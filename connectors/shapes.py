@@ -73,11 +73,15 @@ class SentMessage(_Shape):
 
 
 class ChannelHealth(_Shape):
-    """Whether an account can send now; `detail` is for people, `phone` is the account's own number (E.164)."""
+    """Whether an account can send now; `detail` is for people, `phone` is the account's own number (E.164).
+
+    `found` is False where the account does not have what the channel is to send from.
+    """
 
     ok: bool
     detail: str
     phone: str | None = None
+    found: bool = True
 
 
 class WebhookRegistration(_Shape):

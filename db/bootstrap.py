@@ -27,10 +27,15 @@ async def make_first_tenant(database: Database, *, given_key: str | None, defaul
     return key
 
 
+async def oldest_tenant(database: Database) -> Tenant | None:
+    """The tenant that the installation began with."""
+    async with database.every_tenant() as session:
+        return (await session.exec(select(Tenant).order_by(col(Tenant.created_at)).limit(1))).first()
+
+
 async def make_first_link(database: Database) -> str | None:
     """The token of the first owner's link: a new one as long as nobody of the oldest tenant has chosen a password."""
-    async with database.every_tenant() as session:
-        tenant = (await session.exec(select(Tenant).order_by(col(Tenant.created_at)).limit(1))).first()
+    tenant = await oldest_tenant(database)
     if tenant is None:
         return None
     async with database.tenant(tenant.id) as session:

@@ -66,6 +66,7 @@ async def sign_in(database: Database, user: User, browser: str | None, now: date
     async with database.tenant(user.tenant_id) as session:
         over = (col(UserSession.seen_at) <= now - IDLE) | (col(UserSession.created_at) <= now - LONGEST)
         await session.exec(delete(UserSession).where(col(UserSession.user_id) == user.id, over))
+        await session.exec(update(User).where(col(User.id) == user.id).values(seen_at=now))
         session.add(begun)
     return token
 
@@ -84,6 +85,7 @@ async def find_session(database: Database, token: str, now: datetime) -> SignedI
             return None
         if now - found.seen_at >= SEEN_NOTED_EVERY:
             await session.exec(update(UserSession).where(col(UserSession.id) == found.id).values(seen_at=now))
+            await session.exec(update(User).where(col(User.id) == user.id).values(seen_at=now))
     return SignedIn(user, tenant, found)
 
 

@@ -32,6 +32,11 @@ def channel_release_workflow_id(channel_id: UUID) -> str:
     return f"channel/{channel_id}/release"
 
 
+def channel_check_workflow_id(check_id: UUID) -> str:
+    """The id of the workflow that asks a platform for an account, once."""
+    return f"check/{check_id}"
+
+
 def inbound_sweep_id() -> str:
     """The id of the schedule that takes up inbound events left unprocessed."""
     return "sweep/inbound"

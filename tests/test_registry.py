@@ -12,17 +12,20 @@ from temporalio.client import Client
 
 import workflows
 from activities.campaigns import CampaignRecords
+from activities.channels import ChannelChecks
 from activities.deliveries import ChannelDeliveries
 from activities.enrollments import EnrollmentRecords
 from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from db.engine import Database
+from db.secrets import SecretBox
 from worker import Implementations
 from workflows import ports
 from workflows.registry import WORKFLOWS
 
 PORTS: dict[type, type] = {
     ports.Campaigns: CampaignRecords,
+    ports.Channels: ChannelChecks,
     ports.Deliveries: ChannelDeliveries,
     ports.Enrollments: EnrollmentRecords,
     ports.Holds: HeldDeliveries,
@@ -64,6 +67,7 @@ def test_every_activity_is_registered_with_a_worker() -> None:
         campaigns=CampaignRecords(database, client),
         holds=HeldDeliveries(database, client),
         inbound=InboundEvents(database, client),
+        channels=ChannelChecks({}, Mock(spec=SecretBox)),
     )
     registered = {name for method in work.records for name in activities_of_method(method)} | {"deliveries.send"}
     assert registered == {name for port in PORTS for name in activities_of(port).values()}

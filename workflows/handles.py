@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -19,13 +24,14 @@ from domain import ids
 from domain.campaigns import CampaignInput, CampaignRef, ChangePacing, Command, CommandResult
 from domain.deliveries import DeliveryRequest
 from domain.signals import Signal, SignalName
-from workflows.ports import ReleaseRequest
+from workflows.ports import CheckRequest, CheckResult, ReleaseRequest
 
 TENANT = SearchAttributeKey.for_keyword("RelanceTenant")
 CAMPAIGN = SearchAttributeKey.for_keyword("RelanceCampaign")
 CHANNEL = SearchAttributeKey.for_keyword("RelanceChannel")
 
 ANSWER_WITHIN = timedelta(seconds=10)
+CHECKED_WITHIN = timedelta(seconds=20)
 LONGEST_DETAIL = 300
 
 
@@ -153,6 +159,28 @@ class Workflows:
                 static_summary="Lets the channel's held deliveries go on",
                 rpc_timeout=ANSWER_WITHIN,
             )
+        except RPCError as error:
+            raise _unavailable(error) from error
+
+    async def check_channel(self, tenant_id: UUID, platform: str, sealed: bytes) -> CheckResult:
+        """Has a worker ask the platform whether these sealed credentials can send. Raises `EngineUnavailable`."""
+        try:
+            handle = await self.client.start_workflow(
+                "ChannelCheck",
+                CheckRequest(tenant_id=tenant_id, platform=platform, credentials=sealed.decode()),
+                id=ids.channel_check_workflow_id(uuid4()),
+                task_queue=ids.TASK_QUEUE,
+                # Where no worker is, the question ends by itself: nobody waits for its answer any more.
+                execution_timeout=CHECKED_WITHIN,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT, str(tenant_id))]),
+                static_summary="Asks the platform whether an account can send",
+                result_type=CheckResult,
+                rpc_timeout=ANSWER_WITHIN,
+            )
+            result: CheckResult = await handle.result()
+            return result
+        except WorkflowFailureError as error:
+            raise EngineUnavailable("no worker took the question in time") from error
         except RPCError as error:
             raise _unavailable(error) from error
 

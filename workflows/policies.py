@@ -47,6 +47,12 @@ PATIENT: ActivityProfile = {
     "retry_policy": _FOREVER,
 }
 
+QUESTION: ActivityProfile = {
+    # Reads only, and a person waits for the answer: they ask again themselves. Longer than the activity's own patience.
+    "start_to_close_timeout": timedelta(seconds=15),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+}
+
 RECORD: LocalProfile = {
     # One short transaction, run inside the workflow task: no queue, one event of history.
     "start_to_close_timeout": timedelta(seconds=5),

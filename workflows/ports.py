@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
 from domain.campaigns import CampaignRef
@@ -161,6 +162,44 @@ class SweepRequest(Frozen):
 
     older_than_seconds: float = 5.0
     limit: int = 500
+
+
+class CheckRequest(Frozen):
+    """Asks whether an account can send. Its credentials come sealed, as a channel keeps them."""
+
+    tenant_id: UUID
+    platform: str
+    credentials: str = Field(repr=False)
+
+
+class Finding(StrEnum):
+    """What became of the question whether an account can send."""
+
+    READY = "ready"
+    NOT_LINKED = "not_linked"
+    NO_DEVICE = "no_device"
+    REFUSED = "refused"
+    BLOCKED = "blocked"
+    BUSY = "busy"
+    SILENT = "silent"
+    OTHER_KEY = "other_key"
+    """The worker cannot open what the API has sealed: the two have different keys."""
+
+
+class CheckResult(Frozen):
+    """The finding, and the platform's own words to it."""
+
+    finding: Finding
+    detail: str | None = None
+
+
+class Channels(ABC):
+    """The accounts on the platforms."""
+
+    @activity.defn(name="channels.check")
+    @abstractmethod
+    async def check(self, request: CheckRequest) -> CheckResult:
+        """Asks the platform whether the account can send; changes nothing."""
 
 
 class Deliveries(ABC):

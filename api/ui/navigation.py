@@ -23,7 +23,7 @@ PLACES: tuple[Place, ...] = (
     Place(_("AI control"), None),
     Place(_("Analytics"), None),
     Place(_("Topics"), None),
-    Place(_("Held and unknown"), None),
-    Place(_("Channels"), None),
+    Place(_("Held and unknown"), "/deliveries"),
+    Place(_("Channels"), "/channels"),
     Place(_("Settings"), "/settings"),
 )

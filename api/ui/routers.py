@@ -7,8 +7,12 @@ from api.ui.routes import (
     campaign_contacts,
     campaign_orders,
     campaigns,
+    channels,
     contacts,
+    deliveries,
     home,
+    keys,
+    people,
     rehearsal,
     settings,
     sign_in,
@@ -33,6 +37,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaign_contacts.router,
     contacts.router,
     rehearsal.router,
+    channels.router,
+    deliveries.router,
     settings.router,
+    keys.router,
+    people.router,
 )
 """A new group of pages is added here and nowhere else."""

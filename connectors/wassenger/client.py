@@ -87,7 +87,8 @@ class WassengerConnector(PlatformConnector):
             async for row in rows:
                 if row.get("id") == device_id:
                     return _health(row)
-        return ChannelHealth(ok=False, detail="The account has no device of this id. Correct the channel's device_id.")
+        advice = "Correct the channel's device_id."
+        return ChannelHealth(ok=False, found=False, detail=f"The account has no device of this id. {advice}")
 
     async def setup_webhook(self, credentials: Credentials, url: str, secret: str | None = None) -> WebhookRegistration:
         """POST /webhooks for the channel's device, unless this very URL is registered already (so it may be repeated).

@@ -28,6 +28,7 @@ class User(SQLModel, table=True):
     password_hash: str | None = None
     created_at: datetime = moment(nullable=False)
     disabled_at: datetime | None = moment()
+    seen_at: datetime | None = moment()
 
 
 class UserSession(SQLModel, table=True):

@@ -10,6 +10,7 @@ from domain.deliveries import DeliveryRequest
 from domain.signals import Signal
 from domain.statuses import CampaignStatus
 from workflows.handles import CampaignRefused, EngineUnavailable, Workflows
+from workflows.ports import CheckResult, Finding
 
 STATUS_AFTER = {
     Command.PAUSE: CampaignStatus.PAUSED,
@@ -27,6 +28,7 @@ class RecordingWorkflows(Workflows):
     away: bool = False
     refuses: str | None = None
     affected: int = 0
+    found: CheckResult = field(default_factory=lambda: CheckResult(finding=Finding.READY))
     updates: dict[UUID, CommandResult] = field(default_factory=dict)
 
     @property
@@ -72,6 +74,11 @@ class RecordingWorkflows(Workflows):
     async def release_channel(self, tenant_id: UUID, channel_id: UUID) -> None:
         """Remembers the release."""
         self._note("release_channel", (tenant_id, channel_id))
+
+    async def check_channel(self, tenant_id: UUID, platform: str, sealed: bytes) -> CheckResult:
+        """Remembers the question, and answers what it was told to find."""
+        self._note("check_channel", (tenant_id, platform, sealed))
+        return self.found
 
     async def send_single(self, delivery_id: UUID, request: DeliveryRequest) -> None:
         """Remembers the request."""

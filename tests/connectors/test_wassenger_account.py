@@ -120,13 +120,13 @@ async def test_a_linked_device_is_healthy(status: str) -> None:
 @pytest.mark.parametrize("status", ["paused", "disconnected", None])
 async def test_a_device_that_is_not_linked_says_what_to_do(status: str | None) -> None:
     health = await health_of([{"id": DEVICE, "status": status}])
-    assert not health.ok
+    assert (health.ok, health.found) == (False, True)
     assert "QR" in health.detail
 
 
 async def test_a_device_of_somebody_else_says_what_to_do() -> None:
     health = await health_of([{"id": "65f0c0ffee65f0c0ffee9999", "status": "operative"}])
-    assert not health.ok
+    assert (health.ok, health.found) == (False, False)
     assert "device_id" in health.detail
 
 

@@ -10,10 +10,20 @@ from tests.replay.campaign_stories import CAMPAIGN_STORIES, LONG_CAMPAIGN_STORIE
 from tests.replay.enrollment_stories import ENROLLMENT_STORIES
 from tests.replay.world import Handle, World, until_it_waits
 from tests.workflows.doubles import ended, held, sent
+from workflows.channel_check import ChannelCheck
 from workflows.channel_release import ChannelRelease
 from workflows.inbound_sweep import InboundSweep
-from workflows.ports import ReleaseRequest, SweepRequest
+from workflows.ports import CheckRequest, ReleaseRequest, SweepRequest
 from workflows.single_delivery import SingleDelivery
+
+
+async def channel_check(world: World) -> Handle:
+    return await world.client.start_workflow(
+        ChannelCheck.run,
+        CheckRequest(tenant_id=uuid4(), platform="wassenger", credentials="sealed"),
+        id=ids.channel_check_workflow_id(uuid4()),
+        task_queue=ids.TASK_QUEUE,
+    )
 
 
 async def channel_release(world: World) -> Handle:
@@ -58,6 +68,7 @@ async def single_delivery_given_up(world: World) -> Handle:
 Story = Callable[[World], Awaitable[Handle]]
 
 SMALL: list[Story] = [
+    channel_check,
     channel_release,
     inbound_sweep,
     single_delivery_sent,

@@ -22,6 +22,7 @@ from domain.statuses import DeliveryKind
 from tests.waiting import until
 from tests.workflows.doubles import (
     RememberedCampaigns,
+    RememberedChannels,
     RememberedDeliveries,
     RememberedEnrollments,
     RememberedHolds,
@@ -99,6 +100,7 @@ class World:
     campaigns: StagedCampaigns = field(default_factory=lambda: StagedCampaigns(30, QUICK))
     holds: RememberedHolds = field(default_factory=lambda: RememberedHolds(held_now=2))
     inbound: RememberedInbound = field(default_factory=RememberedInbound)
+    channels: RememberedChannels = field(default_factory=RememberedChannels)
 
     @property
     def records(self) -> list[Callable[..., Any]]:
@@ -114,6 +116,7 @@ class World:
             campaigns.stop_open,
             self.holds.release,
             self.inbound.sweep,
+            self.channels.check,
         ]
 
     @asynccontextmanager

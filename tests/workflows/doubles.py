@@ -15,11 +15,15 @@ from tests.waiting import until
 from workflows.ports import (
     CampaignPlan,
     Campaigns,
+    Channels,
+    CheckRequest,
+    CheckResult,
     CloseRequest,
     CloseResult,
     Count,
     Deliveries,
     Enrollments,
+    Finding,
     Holds,
     Inbound,
     LaunchRequest,
@@ -188,6 +192,20 @@ class RememberedCampaigns(Campaigns):
     def statuses(self) -> list[tuple[Any, str | None]]:
         """States and reasons in the order in which they were written."""
         return [(mark.status, mark.reason) for mark in self.marks]
+
+
+class RememberedChannels(Channels):
+    """Accounts that are all found to be as `finding` says."""
+
+    def __init__(self, finding: Finding = Finding.READY) -> None:
+        self.finding = finding
+        self.asked: list[CheckRequest] = []
+
+    @activity.defn(name="channels.check")
+    async def check(self, request: CheckRequest) -> CheckResult:
+        """The finding."""
+        self.asked.append(request)
+        return CheckResult(finding=self.finding)
 
 
 class RememberedHolds(Holds):

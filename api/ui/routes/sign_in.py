@@ -106,7 +106,7 @@ async def choose(visit: Anyone, token: str, password: Text, email: Text = "", na
 
 def _errors(visit: Visit, user: User, email: str, name: str, password: str) -> dict[str, str]:
     errors = {}
-    if user.email is None and not _looks_like_an_address(email):
+    if user.email is None and not looks_like_an_address(email):
         errors["email"] = visit.say("Write an e-mail address, such as ann@example.com.")
     if user.email is None and not name.strip():
         errors["name"] = visit.say("Write your name.")
@@ -121,7 +121,8 @@ def _errors(visit: Visit, user: User, email: str, name: str, password: str) -> d
     return errors
 
 
-def _looks_like_an_address(email: str) -> bool:
+def looks_like_an_address(email: str) -> bool:
+    """Whether it has the form of an e-mail address; whether anybody reads it, only a mail would tell."""
     name, at, host = email.rpartition("@")
     return bool(name and at and "." in host) and not any(letter.isspace() for letter in email) and len(email) <= 254
 

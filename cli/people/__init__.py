@@ -1,0 +1,1 @@
+"""`relance people`: lets people in who cannot get in."""
