@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+import psutil
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from fastapi import FastAPI
@@ -19,9 +20,10 @@ from db.tables import User
 from domain.people import Role
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company, phone
-from tests.api.server import serving
+from tests.api.server import MakeApp, serving
 from tests.ui.chromium import open_page, running_chromium
-from tests.ui.people import PASSWORD, add_user, signed_in
+from tests.ui.people import PASSWORD, add_user, enter, signed_in
+from tests.waiting import until
 
 EVENT = re.compile(r"event: (\w+)\n((?:data: .*\n)*)\n")
 
@@ -156,11 +158,29 @@ async def test_rehearsing_changes_nothing(app: FastAPI, company: Company, owner:
     assert (await company.http.get(f"/api/campaigns/{campaign}")).json() == before
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
-async def test_in_a_browser_it_runs_to_its_calendar(
-    company: Company, owner: User, secrets: SecretBox, database_url: str, width: int, dark: bool
+async def test_whoever_leaves_the_page_stops_the_rehearsal(
+    company: Company, owner: User, secrets: SecretBox, database_url: str
 ) -> None:
-    campaign = await campaign_of(company, 20, pacing={"delay_seconds": 120})
+    campaign = await campaign_of(company, 300, pacing={"delay_seconds": 60})
+    with serving(made_of(database_url, secrets)) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+            assert (await enter(http, owner)).status_code == 303
+            async with http.stream("GET", f"/campaigns/{campaign}/rehearsal/events") as stream:
+                await anext(stream.aiter_lines())
+                assert rehearsals()
+
+            async def stopped() -> bool:
+                return rehearsals() == []
+
+            await until(stopped, "the rehearsal's processes are gone", within=20)
+
+
+def rehearsals() -> list[psutil.Process]:
+    return [process for process in psutil.Process().children() if "rehearsal" in process.cmdline()]
+
+
+def made_of(database_url: str, secrets: SecretBox) -> MakeApp:
+    """The application on a connection of its own, for a server in another thread."""
 
     @asynccontextmanager
     async def make_app() -> AsyncIterator[FastAPI]:
@@ -168,7 +188,15 @@ async def test_in_a_browser_it_runs_to_its_calendar(
         yield create_app(database, RecordingWorkflows(), secrets, public_url=BASE_URL)
         await database.close()
 
-    with serving(make_app) as url:
+    return make_app
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+async def test_in_a_browser_it_runs_to_its_calendar(
+    company: Company, owner: User, secrets: SecretBox, database_url: str, width: int, dark: bool
+) -> None:
+    campaign = await campaign_of(company, 20, pacing={"delay_seconds": 120})
+    with serving(made_of(database_url, secrets)) as url:
         async with running_chromium() as chromium, open_page(chromium, url, width=width, dark=dark) as page:
             await page.goto("/sign-in")
             await page.fill("[name=email]", owner.email or "")
