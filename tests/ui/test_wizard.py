@@ -1,5 +1,6 @@
 """The wizard's first step, and what holds for all of them: who is let in, whose drafts, and drafts only."""
 
+import re
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -124,3 +125,4 @@ async def test_an_operator_makes_campaigns(app: FastAPI, company: Company, step:
         answer = await http.get(f"/campaigns/{campaign_id}/setup/{step}")
     assert answer.status_code == 200, answer.text
     assert 'aria-current="step"' in answer.text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", answer.text)

@@ -2,12 +2,14 @@
 
 import re
 from html import unescape
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from api.ui.visits import CSRF_HEADER
+from db.reading.audience import SAMPLE, variables_of
 from db.tables import User
 from tests.api.campaign_rows import change_row
 from tests.api.people import Company, phone
@@ -58,6 +60,17 @@ async def test_the_variables_of_the_contacts_can_be_put_in(app: FastAPI, company
         page = (await http.get(address)).text
     offered = re.findall(r'data-insert="{{ (\w+) }}">\w+ <span class="wizard-count">([^<]+)</span>', page)
     assert offered == [("first_name", "66.7%"), ("town", "66.7%")] * 2
+
+
+async def test_of_many_contacts_a_part_tells_what_they_have(app: FastAPI, company: Company, owner: User) -> None:
+    campaign = await company.campaign()
+    rows = "".join(f"{phone(number)},Ana,{'Lyon' if number % 2 else ''}\n" for number in range(SAMPLE * 2))
+    await company.upload(campaign["id"], f"phone,first_name,town\n{rows}".encode())
+    async with company.database.tenant(company.tenant_id) as session:
+        shares = await variables_of(session, UUID(campaign["id"]), SAMPLE * 2)
+    assert shares.pop("first_name") == 1.0
+    assert list(shares) == ["town"]
+    assert 0.3 < shares["town"] < 0.7
 
 
 async def test_the_preview_goes_from_contact_to_contact(app: FastAPI, company: Company, owner: User) -> None:
