@@ -232,7 +232,7 @@ async def test_the_chart_is_drawn_and_the_page_fits_a_phone(
         async with open_page(chromium, address, width=360, dark=dark) as page:
             await sign_in(page, owner)
             await page.goto(f"/campaigns/{campaign_id}")
-            await expect(page.locator("[data-chart]")).to_have_attribute("data-points", "25")
+            await expect(page.locator("[data-chart]")).to_have_attribute("data-points", "24")
             await expect(page.locator(".chart canvas")).to_have_count(3)
             for place in ("", "/contacts", "/pause", "/pacing"):
                 await page.goto(f"/campaigns/{campaign_id}{place}")
