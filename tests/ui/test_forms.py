@@ -27,6 +27,9 @@ def somewhere(path: str) -> str:
     return re.sub(r"\{[^}]*\}", lambda _: str(uuid4()), path)
 
 
+ADMINISTRATION = ("/settings/keys", "/settings/people")
+
+
 def test_there_are_writes() -> None:
     assert len(WRITES) >= 6
 
@@ -66,7 +69,7 @@ async def test_every_answer_carries_the_headers(app: FastAPI, path: str) -> None
 
 async def test_no_page_holds_a_script_or_a_style_of_its_own(app: FastAPI, owner: User) -> None:
     async with signed_in(app, owner) as http:
-        for path in ("/campaigns", "/settings"):
+        for path in ("/campaigns", "/settings", "/channels", "/channels/new", "/deliveries", *ADMINISTRATION):
             text = (await http.get(path)).text
             assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", text), path
 
