@@ -58,6 +58,7 @@ OUTCOMES: dict[str, str] = {
 }
 
 REASONS: dict[str, str] = {
+    Reason.CAMPAIGN_WINDOW: _("Outside the campaign's send window; it goes out when the window opens."),
     Reason.OPTED_OUT: _("The person asked not to be written to."),
     Reason.INSTALLATION_HELD: _("Sends are held: the operator of this installation must confirm them first."),
     Reason.CAMPAIGN_CANCELLED: _("The campaign was cancelled."),

@@ -15,6 +15,7 @@ from api.forms import read_form
 from api.problems import Unprocessable
 from api.routes.campaigns import found
 from api.routes.enrollments import import_contacts, import_errors
+from api.routing import TidyRoute
 from api.tenants import default_region
 from api.ui import languages
 from api.ui.languages import _
@@ -47,7 +48,7 @@ ENCODINGS = {
 
 _MAPPING = TypeAdapter(dict[str, str])
 
-router = APIRouter()
+router = APIRouter(route_class=TidyRoute)
 
 
 @dataclass(frozen=True, slots=True)
