@@ -1,6 +1,7 @@
 """The fields of the send window and of the A/B test: what they show, and what a form says to the API with them."""
 
 import re
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from api.routes.campaign_shapes import NewCampaign
 from api.routes.variant_shapes import variants_out
 from api.ui import campaign_fields
 from api.ui.campaign_fields import VariantFields, WindowFields, variant_rows, variant_rows_sent, variants_said
+from api.ui.languages import translate
 from api.ui.rendering import fragment
 from api.ui.visits import Visit
 from db.reading.variants import VariantResult
@@ -24,7 +26,9 @@ INPUT = re.compile(r'<(?:input|textarea)[^>]* id="([^"]+)"')
 
 def rendered(template: str, language: str = "en", **context: Any) -> str:
     """A piece of a page for a visitor of this language."""
-    visit = cast("Visit", SimpleNamespace(language=language, time_zone="Europe/Paris"))
+    visit = cast(
+        "Visit", SimpleNamespace(language=language, time_zone="Europe/Paris", say=partial(translate, language))
+    )
     return fragment(visit, f"campaigns/{template}", **context)
 
 
