@@ -101,7 +101,9 @@ def variant_rows(variants: list[dict[str, Any]]) -> list[VariantFields]:
 
 def variant_rows_sent(form: FormData) -> list[VariantFields]:
     """The rows as a form was sent; blank ones at the end."""
-    columns = [[str(one) for one in form.getlist(f"variant_{name}")][:MOST] for name in ("name", "weight", "text")]
+    columns = [
+        [unix_lines(str(one)) for one in form.getlist(f"variant_{name}")][:MOST] for name in ("name", "weight", "text")
+    ]
     rows = [VariantFields(*row) for row in zip(*columns, strict=False)]
     given = [row for row in rows if not row.is_empty]
     return [*given, *[VariantFields()] * (MOST - len(given))]
@@ -110,6 +112,11 @@ def variant_rows_sent(form: FormData) -> list[VariantFields]:
 def variants_said(rows: list[VariantFields]) -> list[dict[str, Any]]:
     """The API's `variants`; its own checks name what is wrong (`variants.1.text` …)."""
     return [row.said() for row in rows if not row.is_empty]
+
+
+def unix_lines(text: str) -> str:
+    """The text with the line ends of the rest of the world: forms send them as CR and LF."""
+    return text.replace("\r\n", "\n")
 
 
 def _is_whole(text: str) -> bool:
