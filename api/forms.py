@@ -20,5 +20,7 @@ async def read_form(request: Request) -> FormData:
 
 async def closed_form(request: Request) -> AsyncIterator[None]:
     """A dependency: closes the files of the form, if one was read, once the request is answered."""
-    yield
-    await request.close()
+    try:
+        yield
+    finally:
+        await request.close()
