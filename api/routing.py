@@ -13,22 +13,6 @@ from api.idempotency import answer_once
 READS = frozenset({"GET", "HEAD"})
 
 
-class TidyRoute(APIRoute):
-    """A route that leaves no uploaded file behind, whoever read the form."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The framework's handler, and then the closing of what it read."""
-        handle = super().get_route_handler()
-
-        async def tidily(request: Request) -> Response:
-            try:
-                return await handle(request)
-            finally:
-                await request.close()
-
-        return tidily
-
-
 class WriteOnceRoute(APIRoute):
     """A route that answers a repeated write with the first answer."""
 

@@ -17,6 +17,9 @@ ZONES = {
 }
 """Whose clock counts; the empty choice is a zone by its name."""
 
+LONGEST_NUMBER = 10
+"""Digits; what is longer is no number that anybody meant, and Python refuses to read thousands of them."""
+
 VERDICTS = {
     "too_early": _("The campaign goes on. A winner can be named when it is over; before, one would be seen by chance."),
     "not_significant": _("The differences may be chance: there is no winner."),
@@ -57,7 +60,7 @@ class WindowFields:
             on="window" in form,
             start=_text(form, "window_start"),
             end=_text(form, "window_end"),
-            days=[int(day) for day in form.getlist("window_days") if isinstance(day, str) and day.isdecimal()],
+            days=[int(day) for day in form.getlist("window_days") if isinstance(day, str) and _is_whole(day)],
             zone=choice or _text(form, "window_zone_name"),
             message_2="window_message_2" in form,
         )
@@ -86,7 +89,7 @@ class VariantFields:
     def said(self) -> dict[str, Any]:
         """The API's variant."""
         weight = self.weight.strip()
-        return {"name": self.name.strip(), "weight": int(weight) if weight.isdecimal() else weight, "text": self.text}
+        return {"name": self.name.strip(), "weight": int(weight) if _is_whole(weight) else weight, "text": self.text}
 
 
 def variant_rows(variants: list[dict[str, Any]]) -> list[VariantFields]:
@@ -98,7 +101,9 @@ def variant_rows(variants: list[dict[str, Any]]) -> list[VariantFields]:
 
 def variant_rows_sent(form: FormData) -> list[VariantFields]:
     """The rows as a form was sent; blank ones at the end."""
-    columns = [[str(one) for one in form.getlist(f"variant_{name}")][:MOST] for name in ("name", "weight", "text")]
+    columns = [
+        [unix_lines(str(one)) for one in form.getlist(f"variant_{name}")][:MOST] for name in ("name", "weight", "text")
+    ]
     rows = [VariantFields(*row) for row in zip(*columns, strict=False)]
     given = [row for row in rows if not row.is_empty]
     return [*given, *[VariantFields()] * (MOST - len(given))]
@@ -107,6 +112,15 @@ def variant_rows_sent(form: FormData) -> list[VariantFields]:
 def variants_said(rows: list[VariantFields]) -> list[dict[str, Any]]:
     """The API's `variants`; its own checks name what is wrong (`variants.1.text` …)."""
     return [row.said() for row in rows if not row.is_empty]
+
+
+def unix_lines(text: str) -> str:
+    """The text with the line ends of the rest of the world: forms send them as CR and LF."""
+    return text.replace("\r\n", "\n")
+
+
+def _is_whole(text: str) -> bool:
+    return text.isdecimal() and len(text) < LONGEST_NUMBER
 
 
 def _text(form: FormData, name: str) -> str:

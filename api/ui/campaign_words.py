@@ -58,7 +58,6 @@ OUTCOMES: dict[str, str] = {
 }
 
 REASONS: dict[str, str] = {
-    Reason.CAMPAIGN_WINDOW: _("Outside the campaign's send window; it goes out when the window opens."),
     Reason.OPTED_OUT: _("The person asked not to be written to."),
     Reason.INSTALLATION_HELD: _("Sends are held: the operator of this installation must confirm them first."),
     Reason.CAMPAIGN_CANCELLED: _("The campaign was cancelled."),
@@ -75,6 +74,7 @@ REASONS: dict[str, str] = {
     Reason.BREAKER_OPEN: _("The platform keeps failing; sends wait for a probe to succeed."),
     Reason.DAILY_QUOTA: _("The channel's quota for today is used up."),
     Reason.SEND_WINDOW: _("Outside the send window."),
+    Reason.CAMPAIGN_WINDOW: _("Outside the campaign's send window; it goes out when the window opens."),
     Reason.AI_OFF: _("AI control is off: nothing automatic is sent."),
     Reason.CREDITS: _("No credits left; add credits to send."),
     Reason.RATE: _("The channel's rate is used up for the moment."),
@@ -100,6 +100,7 @@ LIMITS: tuple[str, ...] = (
     _("credits"),
     _("platform throttle"),
     _("send window"),
+    _("campaign's send window"),
     _("channel rate"),
 )
 """Limits as the gate names them."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -157,6 +157,15 @@ async def read_progress(session: AsyncSession, campaign_id: UUID) -> Progress | 
         at=datetime.now(UTC),
         left_in=await read_left_in(session, campaign, beside.channel_window, beside.time_zone, counts.left),
     )
+
+
+async def supposing(session: AsyncSession, progress: Progress, **columns: Any) -> Progress:
+    """The progress as it would be if the campaign had these columns; they are kept nowhere."""
+    campaign = Campaign(**(progress.campaign.model_dump() | columns))
+    beside = (await session.execute(_BESIDE, {"campaign_id": campaign.id})).one()
+    left = progress.counts.left
+    left_in = await read_left_in(session, campaign, beside.channel_window, beside.time_zone, left)
+    return replace(progress, campaign=campaign, left_in=left_in)
 
 
 async def read_left_in(

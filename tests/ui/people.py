@@ -44,7 +44,7 @@ def csrf_of(page: httpx.Response) -> str:
     return found.group(1)
 
 
-async def send_form(http: httpx.AsyncClient, form_at: str, to: str, **fields: str) -> httpx.Response:
+async def send_form(http: httpx.AsyncClient, form_at: str, to: str, **fields: str | list[str]) -> httpx.Response:
     """Opens the page with the form and sends it filled in."""
     token = csrf_of(await http.get(form_at))
     return await http.post(to, data={"csrf": token, **fields})

@@ -26,8 +26,9 @@ INPUT = re.compile(r'<(?:input|textarea)[^>]* id="([^"]+)"')
 
 def rendered(template: str, language: str = "en", **context: Any) -> str:
     """A piece of a page for a visitor of this language."""
-    said = partial(translate, language)
-    visit = cast("Visit", SimpleNamespace(language=language, time_zone="Europe/Paris", say=said))
+    visit = cast(
+        "Visit", SimpleNamespace(language=language, time_zone="Europe/Paris", say=partial(translate, language))
+    )
     return fragment(visit, f"campaigns/{template}", **context)
 
 

@@ -125,6 +125,81 @@ async def test_who_may_only_look_is_offered_no_order(app: FastAPI, company: Comp
             assert (await http.get(f"/campaigns/{made['id']}/{order}")).status_code == 403
 
 
+OFFICE = {"start": "09:00", "end": "18:30", "days": [0, 4], "zone": "tenant", "message_2": True}
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (None, ["Messages go out at any hour."]),
+        (OFFICE, ["09:00 – 18:30", "Monday, Friday", "Ours (Europe/Paris)", "waits for the window too"]),
+        ({**OFFICE, "days": [4, 0, 4]}, ["Monday, Friday"]),
+        ({**OFFICE, "days": list(range(7)), "zone": "Asia/Tokyo", "message_2": False}, ["Every day", "<dd>Asia/Tokyo"]),
+        ({**OFFICE, "zone": "contact"}, ["The contact’s, told by the phone number"]),
+    ],
+)
+async def test_the_page_tells_the_send_window_in_words(
+    app: FastAPI, company: Company, viewer: User, hours: dict[str, Any] | None, said: list[str]
+) -> None:
+    made = await company.campaign(send_window=hours)
+    async with signed_in(app, viewer) as http:
+        text = (await http.get(f"/campaigns/{made['id']}")).text
+    section = text.partition('aria-labelledby="hours"')[2].partition("</section>")[0]
+    assert [words for words in said if words not in section] == []
+
+
+async def test_the_page_shows_the_texts_of_a_test_and_once_launched_its_results(
+    app: FastAPI, company: Company, viewer: User
+) -> None:
+    variants = [{"name": "Sh<b>rt", "weight": 3, "text": "Hey"}, {"name": "Long", "weight": 1, "text": "Good day"}]
+    body = {"name": "A", "channel_id": str(company.channel_id), "variants": variants, "message_2": "Thanks"}
+    made = (await company.http.post("/api/campaigns", json=body)).json()
+    async with signed_in(app, viewer) as http:
+        draft = (await http.get(f"/campaigns/{made['id']}")).text
+        await enroll_in(company, made["id"], status="sent", variant=0, replied_at=datetime.now(UTC))
+        await enroll_in(company, made["id"], status="sent", variant=1)
+        await change_row(company, made["id"], status="running")
+        running = (await http.get(f"/campaigns/{made['id']}")).text
+    for text in (draft, running):
+        assert "Message 1 · Sh&lt;b&gt;rt</h3>" in text
+        assert '<p class="said">Good day</p>' in text
+    assert "variants-title" not in draft
+    results = running.partition('aria-labelledby="variants-title"')[2].partition("</section>")[0]
+    assert "The campaign goes on." in results
+    assert "100% (" in results
+
+
+async def test_a_page_without_a_test_has_no_results(app: FastAPI, company: Company, viewer: User) -> None:
+    made = await company.campaign()
+    await change_row(company, made["id"], status="running")
+    async with signed_in(app, viewer) as http:
+        assert "variants-title" not in (await http.get(f"/campaigns/{made['id']}")).text
+
+
+@pytest.mark.parametrize(
+    ("status", "to_owner", "to_viewer"),
+    [
+        ("draft", {"setup/audience", "rehearsal"}, {"rehearsal"}),
+        ("scheduled", {"rehearsal"}, {"rehearsal"}),
+        ("running", set(), set()),
+        ("completed", set(), set()),
+    ],
+)
+async def test_what_is_not_begun_leads_to_its_wizard_and_its_rehearsal(
+    app: FastAPI, company: Company, owner: User, viewer: User, status: str, to_owner: set[str], to_viewer: set[str]
+) -> None:
+    made = await company.campaign()
+    await change_row(company, made["id"], status=status)
+    for person, places in ((owner, to_owner), (viewer, to_viewer)):
+        async with signed_in(app, person) as http:
+            assert f'href="/campaigns/{made["id"]}"' in (await http.get("/campaigns")).text
+            text = (await http.get(f"/campaigns/{made['id']}")).text
+            offered = {place for place in ("setup/audience", "rehearsal") if f'/{made["id"]}/{place}"' in text}
+            assert offered == places
+            for place in offered:
+                assert (await http.get(f"/campaigns/{made['id']}/{place}")).status_code == 200
+
+
 PLACES = ("", "/live", "/chart", "/chart.json", "/contacts", "/contacts.csv", "/pause", "/pacing")
 
 

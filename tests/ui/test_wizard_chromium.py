@@ -77,6 +77,7 @@ async def test_a_campaign_is_made_from_a_dropped_file_and_launched(
         await page.wait_for_url("**/setup/audience")
         campaign_id = page.url.split("/")[4]
         await take_audience(page)
+        await try_variants(page)
         await write_messages(page)
         await set_pace(page)
         await send_test(page)
@@ -89,6 +90,7 @@ async def test_a_campaign_is_made_from_a_dropped_file_and_launched(
     told = (await company.http.get(f"/api/campaigns/{campaign_id}")).json()
     assert (told["status"], told["counts"]["total"], told["pacing"]["delay_seconds"]) == ("running", 2, 30)
     assert told["message_1"] == "Dear {{ first_name | default('friend') }}, hello"
+    assert (told["variants"], told["send_window"]) == ([], None)
 
 
 async def take_audience(page: Page) -> None:
@@ -112,6 +114,22 @@ async def take_audience(page: Page) -> None:
     text = await asyncio.to_thread((await (await download.value).path()).read_text)
     assert "4,Mobile,The number is too short" in text
     await page.click("#taken >> text=On to the messages")
+
+
+async def try_variants(page: Page) -> None:
+    """Makes Message 1 a test, writes a second text with a variable, and goes back to the one text."""
+    await expect(page.locator("#variant_text_0")).to_be_hidden()
+    await page.check("#variants_on")
+    await expect(page.locator("#message_1")).to_be_hidden()
+    await page.fill("#variant_text_0", "Hey")
+    await page.fill("#variant_text_1", "Good day ")
+    await page.click('.wizard-variants [data-insert*="first_name"]')
+    await expect(page.locator("#variant_text_1")).to_have_value("Good day {{ first_name }}")
+    await expect(page.locator('[data-message="variants.0.text"]')).to_have_text("Hey")
+    await expect(page.locator('[data-message="variants.1.text"]')).to_have_text("Good day Ana")
+    await page.uncheck("#variants_on")
+    await expect(page.locator('[data-message="message_1"]')).to_be_visible()
+    await expect(page.locator("#variant_text_1")).to_be_hidden()
 
 
 async def write_messages(page: Page) -> None:
@@ -149,6 +167,12 @@ async def set_pace(page: Page) -> None:
     await page.fill("#max_delay_seconds", "")
     await page.fill("#min_delay_seconds", "")
     await page.fill("#delay_seconds", "30")
+    await expect(page.locator("#takes")).to_have_text("1 minute")
+    await page.check("#window")
+    for day in range(5):
+        await page.uncheck(f"#window_day_{day}")
+    await expect(page.locator("#takes")).to_have_text("–")
+    await page.uncheck("#window")
     await expect(page.locator("#takes")).to_have_text("1 minute")
     await page.click("text=Save and go on")
     await page.wait_for_url("**/setup/check")

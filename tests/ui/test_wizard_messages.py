@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -36,7 +37,7 @@ async def kept(company: Company, address: str) -> tuple[str, str]:
     return told["message_1"], told["message_2"]
 
 
-async def typed(http: httpx.AsyncClient, address: str, **fields: str) -> httpx.Response:
+async def typed(http: httpx.AsyncClient, address: str, **fields: Any) -> httpx.Response:
     """What the page sends while somebody writes."""
     headers = {CSRF_HEADER: csrf_of(await http.get("/settings")), "HX-Request": "true"}
     return await http.post(f"{address}/typed", data=TEXTS | fields, headers=headers)
@@ -59,7 +60,7 @@ async def test_the_variables_of_the_contacts_can_be_put_in(app: FastAPI, company
     async with signed_in(app, owner) as http:
         page = (await http.get(address)).text
     offered = re.findall(r'data-insert="{{ (\w+) }}">\w+ <span class="wizard-count">([^<]+)</span>', page)
-    assert offered == [("first_name", "66.7%"), ("town", "66.7%")] * 2
+    assert offered == [("first_name", "66.7%"), ("town", "66.7%")] * 3
 
 
 async def test_of_many_contacts_a_part_tells_what_they_have(app: FastAPI, company: Company, owner: User) -> None:
@@ -153,6 +154,86 @@ async def test_both_messages_are_kept_and_the_pacing_is_next(app: FastAPI, compa
         answer = await send_form(http, address, address, **TEXTS)
     assert (answer.status_code, answer.headers["location"]) == (303, address.replace("messages", "pacing"))
     assert await kept(company, address) == (TEXTS["message_1"], TEXTS["message_2"])
+
+
+TEST: dict[str, Any] = {
+    **TEXTS,
+    "variants_on": "on",
+    "variant_name": ["Short", "Long", "", "", ""],
+    "variant_weight": ["50", "25", "50", "50", "50"],
+    "variant_text": ["Hey", "Good day {{ town }}", "", "", ""],
+}
+VARIANTS = [
+    {"name": "Short", "weight": 50, "text": "Hey"},
+    {"name": "Long", "weight": 25, "text": "Good day {{ town }}"},
+]
+
+
+async def variants(company: Company, address: str) -> list[dict[str, Any]]:
+    """The variants of the draft."""
+    told = (await company.http.get(f"/api/campaigns/{address.split('/')[2]}")).json()
+    return list(told["variants"])
+
+
+async def test_message_1_becomes_a_test_and_one_text_again(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        begun = (await http.get(address)).text
+        assert 'id="variants_on" name="variants_on" value="on">' in begun
+        assert re.search(r'<textarea[^>]* id="variant_text_0"[^>]*>Hi</textarea>', begun)  # Message 1 is the first text
+        answer = await send_form(http, address, address, **TEST)
+        assert (answer.status_code, answer.headers["location"]) == (303, address.replace("messages", "pacing"))
+        assert await variants(company, address) == VARIANTS
+        shown = (await http.get(address)).text
+        assert 'id="variants_on" name="variants_on" value="on" checked>' in shown
+        assert "Good day {{ town }}</textarea>" in shown
+        assert (await send_form(http, address, address, **TEXTS)).status_code == 303
+    assert await variants(company, address) == []
+    assert await kept(company, address) == (TEXTS["message_1"], TEXTS["message_2"])
+
+
+async def test_each_variant_is_seen_as_it_is_typed_and_kept(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await typed(http, address, **TEST)
+        assert bubbles(answer) == ["Hey", "Good day Lyon", "See you in Lyon"]
+        assert "Message 1 · Long: 1 contact has no value for town." in unescape(answer.text)
+        assert await variants(company, address) == VARIANTS
+        half = await typed(http, address, **{**TEST, "variant_text": ["Hey\r\nyou", "{{ half", "", "", ""]})
+        assert bubbles(half)[0] == "Hey\nyou"
+        assert "Line 1:" in bubbles(half)[1]
+        await typed(http, address, message_2="Bye")  # the box of the test is not ticked any more
+    assert await variants(company, address) == VARIANTS
+    assert await kept(company, address) == ("Hey", "Bye")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"variant_text": ["Hey", "", "", "", ""]}, "variant_text_1", "The message is empty."),
+        ({"variant_text": ["Hey", "a\n{{ b", "", "", ""]}, "variant_text_1", "Line 2:"),
+        ({"variant_weight": ["0", "1", "50", "50", "50"]}, "variant_weight_0", "Write a number of at least 1."),
+        ({"variant_weight": ["1", "9" * 5000, "", "", ""]}, "variant_weight_1", "Write a number."),
+        ({"variant_name": ["Short", "", "", "", ""]}, "variant_name_1", "Fill this in."),
+        ({"variant_name": ["One", "one", "", "", ""]}, "variants", "Give each variant a name of its own."),
+        ({"variant_name": [], "variant_text": []}, "variants", "Write at least two variants, or end the test."),
+        ({"message_2": ""}, "message_2", "The message is empty."),
+    ],
+)
+async def test_what_is_wrong_with_a_test_is_told_at_its_field_and_nothing_is_lost(
+    app: FastAPI, company: Company, owner: User, wrong: dict[str, Any], field: str, said: str
+) -> None:
+    address = await ready(company)
+    sent = TEST | {"message_1": "Typed before"} | wrong
+    async with signed_in(app, owner) as http:
+        answer = await send_form(http, address, address, **sent)
+    told = re.findall(rf'id="{field}-(?:wrong|about)">([^<]*)<', answer.text)
+    assert (answer.status_code, len(told)) == (422, 1)
+    assert said in told[0]
+    assert 'name="variants_on" value="on" checked>' in answer.text
+    for text in ("Typed before", *filter(None, sent["variant_text"])):
+        assert f"{text}</textarea>" in answer.text
+    assert await variants(company, address) == []
 
 
 async def test_messages_of_others_and_of_started_campaigns_stay(

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +30,7 @@ async def ready(company: Company) -> str:
     return f"/campaigns/{campaign['id']}/setup/pacing"
 
 
-async def typed(http: httpx.AsyncClient, address: str, **fields: str) -> httpx.Response:
+async def typed(http: httpx.AsyncClient, address: str, **fields: Any) -> httpx.Response:
     """What the page sends while somebody types."""
     headers = {CSRF_HEADER: csrf_of(await http.get("/settings")), "HX-Request": "true"}
     return await http.post(f"{address}/typed", data=FORM | fields, headers=headers)
@@ -106,6 +107,74 @@ async def test_numbers_that_cannot_be_are_told_by_field(
     [(name, text)] = wrong.items()
     assert f'name="{name}"' in kept.text
     assert f'value="{text}"' in kept.text
+
+
+WINDOW: dict[str, Any] = {
+    "window": "on",
+    "window_start": "10:00",
+    "window_end": "11:00",
+    "window_days": ["0", "1", "2", "3", "4", "5", "6"],
+    "window_zone": "",
+    "window_zone_name": "Asia/Tokyo",
+}
+
+
+async def test_the_send_window_is_kept_and_shown_again(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    at_api = f"/api/campaigns/{address.split('/')[2]}"
+    async with signed_in(app, owner) as http:
+        kept = await send_form(http, address, address, **FORM, **WINDOW)
+        assert (kept.status_code, kept.headers["location"]) == (303, address.replace("pacing", "check"))
+        hours = {"start": "10:00", "end": "11:00", "days": list(range(7)), "zone": "Asia/Tokyo", "message_2": False}
+        assert (await company.http.get(at_api)).json()["send_window"] == hours
+        shown = (await http.get(address)).text
+        assert 'id="window_start" name="window_start" value="10:00"' in shown
+        assert 'value="Asia/Tokyo"' in shown
+        assert (await send_form(http, address, address, **FORM)).status_code == 303
+    assert (await company.http.get(at_api)).json()["send_window"] is None
+
+
+@pytest.mark.parametrize("zone", ["tenant", "contact"])
+async def test_the_time_follows_the_window_as_it_is_typed(
+    app: FastAPI, company: Company, owner: User, zone: str
+) -> None:
+    address = await ready(company)
+    await change_row(company, address.split("/")[2], start_at=datetime(2095, 1, 12, 9, tzinfo=UTC))  # 10:00 in Paris
+    hours = {"window_start": "13:00", "window_end": "14:00", "window_zone": zone}
+    async with signed_in(app, owner) as http:
+        free = await typed(http, address)
+        waits = await typed(http, address, **(WINDOW | hours))
+        await send_form(http, address, address, **(FORM | WINDOW | hours))
+        shown = await http.get(address)
+    assert takes(free) == "2 minutes 12 seconds"
+    assert takes(waits) == takes(shown) == "3 hours 2 minutes"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name", "said"),
+    [
+        ({"window_start": ""}, "start", "Fill this in."),
+        ({"window_end": "25:00"}, "end", "Fill this in."),
+        ({"window_days": []}, "days", "Choose at least one day."),
+        ({"window_days": ["9" * 5000]}, "days", "Choose at least one day."),
+        ({"window_zone_name": "Mars/Base"}, "zone", "There is no such time zone; write a name such as Europe/Paris."),
+        ({"window_zone_name": ""}, "zone", "There is no such time zone; write a name such as Europe/Paris."),
+    ],
+)
+async def test_a_window_that_cannot_be_is_told_at_its_field_and_nothing_is_lost(
+    app: FastAPI, company: Company, owner: User, wrong: dict[str, Any], name: str, said: str
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        while_typing = await typed(http, address, **(WINDOW | wrong))
+        assert (while_typing.status_code, takes(while_typing)) == (200, "–")
+        kept = await send_form(http, address, address, **(FORM | WINDOW | wrong | {"delay_seconds": "7.25"}))
+    assert kept.status_code == 422
+    assert f'id="window_{name}-wrong">{said}<' in kept.text
+    assert 'name="window" value="on" checked' in kept.text
+    assert 'value="7.25"' in kept.text
+    shown = (await company.http.get(f"/api/campaigns/{address.split('/')[2]}")).json()
+    assert (shown["send_window"], shown["pacing"]["delay_seconds"]) == (None, 1)
 
 
 async def test_a_pace_of_years_is_told_without_a_date(app: FastAPI, company: Company, owner: User) -> None:

@@ -11,8 +11,11 @@ from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
 from api.problems import NotFound
 from api.routes.campaign_shapes import CampaignProgress
 from api.routes.campaigns import found, shown
+from api.routes.variant_shapes import VariantsOut
+from api.routes.variants import results
 from api.streams import Hub
 from api.ui import campaign_words
+from api.ui.campaign_fields import DAYS, VERDICTS, ZONES
 from api.ui.live import live, piece_of
 from api.ui.rendering import fragment, page
 from api.ui.routes.campaign_orders import NOTICES, ORDERS
@@ -71,7 +74,26 @@ async def show(campaign_id: UUID, visit: Viewer, done: str = "", count: int = 0)
     async with visit.caller.transaction() as session:
         standing = await _standing(session, campaign_id)
     notice = NOTICES[done](visit, max(0, count)) if done in NOTICES else ""
-    return page(visit, "campaigns/page.html", state=standing, words=campaign_words, orders=ORDERS, notice=notice)
+    return page(
+        visit,
+        "campaigns/page.html",
+        state=standing,
+        words=campaign_words,
+        orders=ORDERS,
+        notice=notice,
+        window=standing.campaign.send_window,
+        window_days=DAYS,
+        window_zones=ZONES,
+        test=await _test(visit, standing.campaign),
+        verdicts=VERDICTS,
+    )
+
+
+async def _test(visit: Visit, campaign: CampaignProgress) -> VariantsOut | None:
+    """How the A/B test stands, if there is one that was launched. It is no part of what is live."""
+    if not campaign.variants or campaign.status == CampaignStatus.DRAFT:
+        return None
+    return await results(campaign.id, visit.caller)
 
 
 @router.get("/campaigns/{campaign_id:uuid}/live")

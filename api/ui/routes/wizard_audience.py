@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from api.forms import read_form
+from api.forms import closed_form, read_form
 from api.problems import Unprocessable
 from api.routes.campaigns import found
 from api.routes.enrollments import import_contacts, import_errors
-from api.routing import TidyRoute
 from api.tenants import default_region
 from api.ui import languages
 from api.ui.languages import _
@@ -48,7 +47,7 @@ ENCODINGS = {
 
 _MAPPING = TypeAdapter(dict[str, str])
 
-router = APIRouter(route_class=TidyRoute)
+router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ async def show(visit: Editor, campaign_id: UUID) -> Response:
     )
 
 
-@router.post("/campaigns/{campaign_id}/setup/audience/look")
+@router.post("/campaigns/{campaign_id}/setup/audience/look", dependencies=[Depends(closed_form)])
 async def look(visit: Editor, campaign_id: UUID) -> HTMLResponse:
     """Columns and first rows of the head of a file, as they would be taken in. Nothing is kept."""
     async with visit.caller.transaction() as session:
@@ -111,7 +110,7 @@ async def look(visit: Editor, campaign_id: UUID) -> HTMLResponse:
     return HTMLResponse(fragment(visit, "wizard/look.html", looked=looked, said=said), 422 if said else 200)
 
 
-@router.post("/campaigns/{campaign_id}/setup/audience/contacts")
+@router.post("/campaigns/{campaign_id}/setup/audience/contacts", dependencies=[Depends(closed_form)])
 async def take(visit: Editor, campaign_id: UUID) -> HTMLResponse:
     """Takes the file in, by the API's own handler, and tells what became of its rows."""
     await _form(visit)

@@ -1,15 +1,18 @@
-"""The wizard's third step: both messages, seen as real contacts would read them while they are written."""
+"""The wizard's third step: both messages, the first one perhaps as an A/B test, and a preview on real contacts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import ValidationError
+from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
 from api.problems import Conflict, Unprocessable
-from api.routes.campaign_shapes import CampaignChange
+from api.routes.campaign_shapes import CampaignChange, CampaignOut, campaign_out
 from api.routes.campaigns import change, found
+from api.ui.campaign_fields import VariantFields, unix_lines, variant_rows, variant_rows_sent, variants_said
 from api.ui.rendering import fragment
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, onward, step_page
 from api.ui.visits import Editor, Visit
@@ -18,11 +21,61 @@ from db.reading.enrollments import EnrollmentView
 from domain.statuses import CampaignStatus
 from domain.template_reading import TemplateProblem, TemplateSyntaxProblem
 from domain.templates import MissingVariable, check_template, render
+from domain.variants import FEWEST
 
 MESSAGES = ("message_1", "message_2")
 HIGHEST_POSITION = 2**63 - 1
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands in the editors. Message 1 is one text or, in an A/B test, those of its variants."""
+
+    message_1: str
+    message_2: str
+    variants: list[VariantFields]
+    is_test: bool = False
+
+    @classmethod
+    def of(cls, campaign: CampaignOut) -> "Written":
+        """The messages of a draft; a test that is begun begins with the text that is there."""
+        rows = variant_rows([one.model_dump() for one in campaign.variants])
+        if not campaign.variants:
+            rows[0] = replace(rows[0], text=campaign.message_1)
+        return cls(campaign.message_1, campaign.message_2, rows, bool(campaign.variants))
+
+    @classmethod
+    def sent(cls, form: FormData) -> "Written":
+        """The messages as the form was sent."""
+        message_1, message_2 = (unix_lines(str(form.get(name, ""))) for name in MESSAGES)
+        return cls(message_1, message_2, variant_rows_sent(form), "variants_on" in form)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts that count, by field."""
+        if not self.is_test:
+            return {"message_1": self.message_1, "message_2": self.message_2}
+        given = {f"variants.{row}.text": one.text for row, one in enumerate(self.variants) if not one.is_empty}
+        return {**given, "message_2": self.message_2}
+
+    @property
+    def shown(self) -> int:
+        """How many rows of variants are shown at once; the others unfold."""
+        return max(FEWEST, sum(not one.is_empty for one in self.variants))
+
+    def said(self) -> dict[str, Any]:
+        """The API's fields."""
+        if self.is_test:
+            return {"variants": variants_said(self.variants), "message_2": self.message_2}
+        return {"message_1": self.message_1, "message_2": self.message_2, "variants": None}
+
+    def names(self, visit: Visit) -> dict[str, str]:
+        """What each text is called, by field."""
+        first = visit.say("Message 1")
+        rows = {f"variants.{row}.text": f"{first} · {one.name}" for row, one in enumerate(self.variants)}
+        return {**rows, "message_1": first, "message_2": visit.say("Message 2")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +88,11 @@ class Bubble:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Both messages for one contact; `lacking` counts, for each message, the contacts without a needed value."""
+    """The messages for one contact; `lacking` counts, for each of them, the contacts without a needed value."""
 
     contact: EnrollmentView | None
     bubbles: dict[str, Bubble]
+    names: dict[str, str]
     lacking: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
@@ -50,39 +104,60 @@ async def show(visit: Editor, campaign_id: UUID) -> Response:
 
 @router.post("/campaigns/{campaign_id}/setup/messages")
 async def keep(visit: Editor, campaign_id: UUID) -> Response:
-    """Keeps both messages and goes on."""
-    texts = await _texts(visit)
-    errors = {name: _wrong(visit, text) for name, text in texts.items() if _wrong(visit, text)}
+    """Keeps both messages, or the variants of the first, and goes on."""
+    written = Written.sent(await visit.request.form())
+    errors: dict[str, str] = {}
+    try:
+        asked = CampaignChange.model_validate(written.said())
+    except ValidationError as error:
+        errors = errors_in(visit, error)
+    errors |= {name: _wrong(visit, text) for name, text in written.texts.items() if _wrong(visit, text)}
+    if "variants" in errors:
+        errors["variants"] = _test_error(visit, written)
     try:
         if not errors:
-            await change(campaign_id, CampaignChange.model_validate(texts), visit.caller)
+            await change(campaign_id, asked, visit.caller)
             return onward(campaign_id, "pacing")
-    except (ValidationError, Unprocessable) as error:
+    except Unprocessable as error:
         errors = errors_in(visit, error)
-    return await _page(visit, campaign_id, texts=texts, errors=errors, status=422)
+    return await _page(visit, campaign_id, written=written, errors=errors, status=422)
 
 
 @router.post("/campaigns/{campaign_id}/setup/messages/typed")
 async def typed(visit: Editor, campaign_id: UUID) -> HTMLResponse:
-    """The messages as they stand in the editors, for one contact; a message that can be read is kept at once."""
-    texts, form = await _texts(visit), await form_of(visit)
+    """The messages as they stand in the editors, for one contact; what can be read of them is kept at once."""
+    written, form = Written.sent(await visit.request.form()), await form_of(visit)
     async with visit.caller.transaction() as session:
-        campaign = await found(session, campaign_id)
-        known = {name: getattr(campaign, name) for name in MESSAGES}
+        campaign = campaign_out(await found(session, campaign_id))
     if campaign.status != CampaignStatus.DRAFT:
         raise Conflict(visit.say("This campaign is no draft any more; its messages stay as they are."))
-    new = {name: text for name, text in texts.items() if text != known[name] and not _wrong(visit, text)}
+    new = _new(visit, written, campaign)
     if new:
         await change(campaign_id, CampaignChange.model_validate(new), visit.caller)
     at = {key: int(value) for key, value in form.items() if key in {"after", "before", "at"} and _is_position(value)}
-    preview = await _preview(visit, campaign_id, texts, **at)
+    preview = await _preview(visit, campaign_id, written, **at)
     return HTMLResponse(fragment(visit, "wizard/preview.html", preview=preview, campaign_id=campaign_id))
 
 
-async def _texts(visit: Visit) -> dict[str, str]:
-    """The messages with the line ends of the rest of the world: forms send them as CR and LF."""
-    form = await visit.request.form()
-    return {name: str(form.get(name, "")).replace("\r\n", "\n") for name in MESSAGES}
+def _new(visit: Visit, written: Written, campaign: CampaignOut) -> dict[str, Any]:
+    """What differs from the draft and can be read. Typing ends no A/B test: its texts would be gone."""
+    before, said = Written.of(campaign).said(), written.said()
+    ends_test = bool(campaign.variants) and not written.is_test
+    names = [name for name in MESSAGES if name in said and not (ends_test and name == "message_1")]
+    new = {name: said[name] for name in names if said[name] != before.get(name) and not _wrong(visit, said[name])}
+    if not written.is_test or said["variants"] == before["variants"]:
+        return new
+    try:
+        CampaignChange.model_validate({"variants": said["variants"]})
+    except ValidationError:
+        return new
+    return {**new, "variants": said["variants"]}
+
+
+def _test_error(visit: Visit, written: Written) -> str:
+    if len(written.said()["variants"]) < FEWEST:
+        return visit.say("Write at least two variants, or end the test.")
+    return visit.say("Give each variant a name of its own.")
 
 
 def _is_position(text: str) -> bool:
@@ -93,14 +168,14 @@ async def _page(
     visit: Visit,
     campaign_id: UUID,
     *,
-    texts: dict[str, str] | None = None,
+    written: Written | None = None,
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
     draft = await draft_of(visit, campaign_id)
     if isinstance(draft, Response):
         return draft
-    written = texts or {"message_1": draft.message_1, "message_2": draft.message_2}
+    written = written or Written.of(draft)
     async with visit.caller.transaction() as session:
         total = await count_contacts(session, campaign_id)
         variables = await variables_of(session, campaign_id, total)
@@ -110,7 +185,9 @@ async def _page(
         "messages",
         draft,
         status=status,
-        texts=written,
+        written=written,
+        variants=written.variants,
+        variants_shown=written.shown,
         errors=errors or {},
         total=total,
         variables=variables,
@@ -122,13 +199,14 @@ async def _page(
 async def _preview(
     visit: Visit,
     campaign_id: UUID,
-    texts: dict[str, str],
+    written: Written,
     *,
     after: int | None = None,
     before: int | None = None,
     at: int | None = None,
 ) -> Preview:
     """`at` is who is seen now; whoever is at the end of the line stays when there is nobody beside them."""
+    texts = written.texts
     here = after if after is not None else before if before is not None else at
     async with visit.caller.transaction() as session:
         contact = None
@@ -140,7 +218,8 @@ async def _preview(
         counts = await lacking_each(session, campaign_id, frozenset().union(*required.values()))
     lacking = {name: {one: count for one, count in counts.items() if one in required[name]} for name in texts}
     values = contact.enrollment.variables if contact else None
-    return Preview(contact, {name: _bubble(visit, text, values) for name, text in texts.items()}, lacking)
+    bubbles = {name: _bubble(visit, text, values) for name, text in texts.items()}
+    return Preview(contact, bubbles, written.names(visit), lacking)
 
 
 def _required(text: str) -> frozenset[str]:

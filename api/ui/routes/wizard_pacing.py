@@ -1,7 +1,8 @@
-"""The wizard's fourth step: how fast messages go out, and when the last one will be out at that pace."""
+"""The wizard's fourth step: how fast and at which hours messages go out, and when the last one will be out."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -9,13 +10,13 @@ from pydantic import ValidationError
 from starlette.responses import HTMLResponse, Response
 
 from api.problems import NotFound, Unprocessable
-from api.routes.campaign_shapes import CampaignChange, PacingIn
+from api.routes.campaign_shapes import CampaignChange, CampaignOut, PacingIn
 from api.routes.campaigns import change
+from api.ui.campaign_fields import DAYS, ZONES, WindowFields
 from api.ui.rendering import fragment
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, number_of, onward, step_page, whole_of
 from api.ui.visits import Editor, Visit
-from db.reading.progress import Progress, read_progress
-from db.tables import Campaign
+from db.reading.progress import Progress, read_progress, supposing
 from domain.pacing import ERROR_RATE_LIMIT, Pacing
 
 FIELDS = ("delay_seconds", "batch_size", "batch_pause_seconds", "min_delay_seconds", "max_delay_seconds")
@@ -27,7 +28,10 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How long the sending takes at a pace, and when the last Message 1 is out; `late` if that is beyond telling."""
+    """How long the sending takes at a pace and in a window, and when the last Message 1 is out.
+
+    `late` if that is beyond telling.
+    """
 
     contacts: int
     rate_per_second: float
@@ -37,55 +41,70 @@ class Forecast:
     late: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The pacing and the send window that a form asks for, or what is wrong, by field."""
+
+    pacing: Pacing | None
+    send_window: dict[str, Any] | None
+    errors: dict[str, str]
+
+
 @router.get("/campaigns/{campaign_id}/setup/pacing")
 async def show(visit: Editor, campaign_id: UUID) -> Response:
-    """The form, with the time that the present pacing takes."""
+    """The form, with the time that the present pacing takes in the present window."""
     draft = await draft_of(visit, campaign_id)
     if isinstance(draft, Response):
         return draft
-    progress = await _progress(visit, campaign_id)
-    fields = _fields(draft.pacing)
-    return step_page(
-        visit,
-        "pacing",
-        draft,
-        error_limit=ERROR_RATE_LIMIT,
-        fields=fields,
-        errors={},
-        forecast=_forecast(progress, progress.pacing),
-    )
+    hours = draft.send_window.model_dump() if draft.send_window else None
+    forecast = _forecast(await _progress(visit, campaign_id))
+    return _page(visit, draft, forecast, _fields(draft.pacing), WindowFields.of(hours))
 
 
 @router.post("/campaigns/{campaign_id}/setup/pacing/typed")
 async def typed(visit: Editor, campaign_id: UUID) -> HTMLResponse:
-    """When it would be over with the numbers as they stand in the form, and which of them cannot be. Keeps nothing."""
+    """When it would be over with all as it stands in the form, and which of it cannot be. Keeps nothing."""
     progress = await _progress(visit, campaign_id)
-    pacing, errors = _pacing(visit, await form_of(visit), progress.rate_per_second)
-    told = fragment(visit, "wizard/forecast.html", forecast=_forecast(progress, pacing), errors=errors, names=FIELDS)
-    return HTMLResponse(told)
+    asked = _asked(visit, await form_of(visit), await _window_of(visit), progress.rate_per_second)
+    forecast = await _forecast_of(visit, progress, asked)
+    return HTMLResponse(fragment(visit, "wizard/forecast.html", forecast=forecast, errors=asked.errors, names=FIELDS))
 
 
 @router.post("/campaigns/{campaign_id}/setup/pacing")
 async def keep(visit: Editor, campaign_id: UUID) -> Response:
-    """Keeps the pacing and goes on."""
+    """Keeps the pacing and the send window, and goes on."""
     draft = await draft_of(visit, campaign_id)
     if isinstance(draft, Response):
         return draft
-    progress, fields = await _progress(visit, campaign_id), await form_of(visit)
-    pacing, errors = _pacing(visit, fields, progress.rate_per_second)
-    if pacing is not None:
-        asked = CampaignChange(pacing=PacingIn.model_validate(pacing.model_dump()))
-        await change(campaign_id, asked, visit.caller)
+    progress, fields, window = await _progress(visit, campaign_id), await form_of(visit), await _window_of(visit)
+    asked = _asked(visit, fields, window, progress.rate_per_second)
+    if asked.pacing is not None and not asked.errors:
+        columns = {"pacing": asked.pacing.model_dump(), "send_window": asked.send_window}
+        await change(campaign_id, CampaignChange.model_validate(columns), visit.caller)
         return onward(campaign_id, "check")
+    return _page(visit, draft, _about(progress), fields, window, asked.errors)
+
+
+def _page(
+    visit: Visit,
+    draft: CampaignOut,
+    forecast: Forecast,
+    fields: dict[str, str],
+    window: WindowFields,
+    errors: dict[str, str] | None = None,
+) -> HTMLResponse:
     return step_page(
         visit,
         "pacing",
         draft,
+        status=422 if errors else 200,
         error_limit=ERROR_RATE_LIMIT,
-        status=422,
         fields=fields,
-        errors=errors,
-        forecast=_forecast(progress, None),
+        window=window,
+        window_days=DAYS,
+        window_zones=ZONES,
+        errors=errors or {},
+        forecast=forecast,
     )
 
 
@@ -123,15 +142,43 @@ def _pacing(visit: Visit, fields: dict[str, str], rate_per_second: float) -> tup
     return None, {name: said for name, said in words.items() if f"pacing.{name}" in wrong}
 
 
-def _forecast(progress: Progress, pacing: Pacing | None) -> Forecast:
-    """By the same reckoning as the launch check: of this very campaign, had it this pacing."""
-    about = Forecast(progress.counts.total, progress.rate_per_second, progress.others)
-    if pacing is None:
-        return about
-    columns = {"pacing": pacing.model_dump(), "delay_seconds": pacing.delay_seconds}
-    seconds = replace(progress, campaign=Campaign(**(progress.campaign.model_dump() | columns))).eta_seconds
-    now = datetime.now(UTC)
+async def _window_of(visit: Visit) -> WindowFields:
+    return WindowFields.sent(await visit.request.form())
+
+
+def _asked(visit: Visit, fields: dict[str, str], window: WindowFields, rate_per_second: float) -> Asked:
+    pacing, errors = _pacing(visit, fields, rate_per_second)
+    try:
+        CampaignChange.model_validate({"send_window": window.said()})
+    except ValidationError as error:
+        errors |= _window_errors(visit, error)
+    return Asked(pacing, window.said(), errors)
+
+
+def _window_errors(visit: Visit, error: ValidationError) -> dict[str, str]:
+    """By field, in the words of this form where the API speaks to programs."""
+    words = {
+        "send_window.days": visit.say("Choose at least one day."),
+        "send_window.zone": visit.say("There is no such time zone; write a name such as Europe/Paris."),
+    }
+    return {name: words.get(name, said) for name, said in errors_in(visit, error).items()}
+
+
+async def _forecast_of(visit: Visit, progress: Progress, asked: Asked) -> Forecast:
+    """By the same reckoning as the launch check: of this very campaign, had it this pacing and this window."""
+    if asked.pacing is None or asked.errors:
+        return _about(progress)
+    pacing = {"pacing": asked.pacing.model_dump(), "delay_seconds": asked.pacing.delay_seconds}
+    async with visit.caller.transaction() as session:
+        return _forecast(await supposing(session, progress, send_window=asked.send_window, **pacing))
+
+
+def _about(progress: Progress) -> Forecast:
+    return Forecast(progress.counts.total, progress.rate_per_second, progress.others)
+
+
+def _forecast(progress: Progress) -> Forecast:
+    about, seconds = _about(progress), progress.eta_seconds
     if seconds > LONGEST_SHOWN.total_seconds():
         return replace(about, seconds=seconds, late=True)
-    finishes_at = max(now, progress.campaign.start_at or now) + timedelta(seconds=seconds)
-    return replace(about, seconds=seconds, finishes_at=finishes_at)
+    return replace(about, seconds=seconds, finishes_at=progress.first_at + timedelta(seconds=seconds))
