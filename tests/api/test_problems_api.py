@@ -50,7 +50,7 @@ async def test_with_a_key_that_lacks_the_scope(company: Company, app: FastAPI) -
 
 
 async def test_an_address_where_nothing_is(company: Company) -> None:
-    for address in ("/", "/api/nothing", "/api/campaigns/", "/docs/nothing"):
+    for address in ("/api", "/api/nothing", "/api/campaigns/", "/webhooks/nothing"):
         told(await company.http.get(address), 404)
 
 

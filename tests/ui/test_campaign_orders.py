@@ -81,13 +81,15 @@ class PausesOnce(RecordingWorkflows):
     """Like the workflow: a second pause is refused, and the first one's state is in the database by then."""
 
     company: Company
+    turn: asyncio.Lock
 
     async def command(self, campaign_id: UUID, command: Command, request_id: UUID | None = None) -> CommandResult:
-        """Pauses, or refuses."""
-        self.refuses = "A campaign that is paused cannot take 'pause'." if self.calls else None
-        result = await super().command(campaign_id, command, request_id)
-        await change_row(self.company, str(campaign_id), status="paused")
-        return result
+        """Pauses, or refuses; one order after the other, as the workflow's lock has it."""
+        async with self.turn:
+            self.refuses = "A campaign that is paused cannot take 'pause'." if self.calls else None
+            result = await super().command(campaign_id, command, request_id)
+            await change_row(self.company, str(campaign_id), status="paused")
+            return result
 
 
 async def test_of_two_who_pause_at_once_the_second_is_told_that_it_is_paused(
@@ -96,7 +98,7 @@ async def test_of_two_who_pause_at_once_the_second_is_told_that_it_is_paused(
     campaign_id = await running(company)
     other = await add_user(company.database, company.tenant_id, Role.OPERATOR)
     workflows = PausesOnce()
-    workflows.company = company
+    workflows.company, workflows.turn = company, asyncio.Lock()
     object.__setattr__(app.state.services, "workflows", workflows)
     at = f"/campaigns/{campaign_id}/pause"
     async with signed_in(app, owner) as one, signed_in(app, other) as two:

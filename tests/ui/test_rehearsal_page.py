@@ -176,7 +176,15 @@ async def test_whoever_leaves_the_page_stops_the_rehearsal(
 
 
 def rehearsals() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children() if "rehearsal" in process.cmdline()]
+    return [process for process in psutil.Process().children() if _is_rehearsal(process)]
+
+
+def _is_rehearsal(process: psutil.Process) -> bool:
+    """Whether it runs as one; what has ended and was not waited for yet has no command line."""
+    try:
+        return "rehearsal" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def made_of(database_url: str, secrets: SecretBox) -> MakeApp:
