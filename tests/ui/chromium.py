@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, StorageState, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = (("apt-get", "-q", "update"), ("apt-get", "-q", "install", "-y", "--no-install-recommends", "chromium"))
@@ -64,14 +64,25 @@ async def running_chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def open_page(
-    browser: Browser, base_url: str, *, width: int = 1280, height: int = 900, dark: bool = False, language: str = "en"
+    browser: Browser,
+    base_url: str,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    dark: bool = False,
+    language: str = "en",
+    kept: StorageState | None = None,
 ) -> AsyncIterator[Page]:
-    """A tab of a browser that nobody used before; whatever its console says of errors fails the test at the end."""
+    """A tab of a browser that nobody used before, or that has `kept` somebody signed in.
+
+    Whatever its console says of errors fails the test at the end.
+    """
     context: BrowserContext = await browser.new_context(
         base_url=base_url,
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",
         locale=language,
+        storage_state=kept,
     )
     context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()

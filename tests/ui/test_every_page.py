@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
+from playwright.async_api import Browser, StorageState
 
 from cli.stack.stack import Stack
 from tests.ui.chromium import open_page, running_chromium
 from tests.ui.every_page import NO_PAGES, PAGES, routes
-from tests.ui.house import filled_installation, first_visit, sign_in
+from tests.ui.house import filled_installation, first_visit
 
 SERIOUS = {"serious", "critical"}
 PHONE = 360
@@ -26,12 +26,17 @@ async def stack() -> AsyncIterator[Stack]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    """Chromium, and an owner who can sign in."""
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium."""
     async with running_chromium() as browser:
-        async with first_visit(browser, stack):
-            pass
         yield browser
+
+
+@pytest_asyncio.fixture(scope="module")
+async def signed_in(stack: Stack, browser: Browser) -> StorageState:
+    """What a browser keeps of the owner who has signed in."""
+    async with first_visit(browser, stack) as page:
+        return await page.context.storage_state()
 
 
 def test_every_route_is_a_page_that_is_looked_at_or_known_to_be_none() -> None:
@@ -41,11 +46,10 @@ def test_every_route_is_a_page_that_is_looked_at_or_known_to_be_none() -> None:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (PHONE, False)])
 async def test_a_page_has_no_barrier_and_fits(
-    stack: Stack, browser: Browser, path: str, width: int, dark: bool
+    stack: Stack, browser: Browser, signed_in: StorageState, path: str, width: int, dark: bool
 ) -> None:
-    async with open_page(browser, stack.addresses.api, width=width, dark=dark) as page:
-        if path != "/sign-in":
-            await sign_in(page)
+    kept = None if path == "/sign-in" else signed_in
+    async with open_page(browser, stack.addresses.api, width=width, dark=dark, kept=kept) as page:
         answer = await page.goto(PAGES[path](stack), wait_until="load")
         assert answer is not None
         assert answer.status == 200
