@@ -106,7 +106,8 @@ async def test_nothing_goes_out_outside_the_send_window(rolls: list[Roll]) -> No
     assert len(rolls[0].sent) == result.message_1 + result.message_2
     assert result.message_1 == 30
     assert all(opened.is_open(sent.at) for sent in rolls[0].sent)
-    assert of_limits(result)[Limit.SEND_WINDOW] > 19 * 3600
+    # A night of 22 h, less the delays that ran meanwhile: how many did depends on who was launched before it closed.
+    assert of_limits(result)[Limit.SEND_WINDOW] >= 22 * 3600 - 30 * 600
 
 
 async def test_pauses_between_batches_are_told_from_delays() -> None:
