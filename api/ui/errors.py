@@ -13,8 +13,9 @@ from api.access_log import template_of
 from api.dependencies import services_of
 from api.ui.languages import _, chosen, translate
 from api.ui.rendering import fragment, page
-from api.ui.visits import LANGUAGE_COOKIE, SignInNeeded, Visit, to_sign_in
+from api.ui.visits import FORM_COOKIE, LANGUAGE_COOKIE, SignInNeeded, Visit, to_sign_in
 from db.away import DATABASE_ERRORS, is_away
+from db.people import new_token
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 NOT_FOUND = _("There is nothing at this address.")
@@ -84,7 +85,8 @@ async def _bug(request: Request, error: Exception) -> Response:
 def _told(request: Request, status: int, sentence: str) -> Response:
     """A page of its own, or for htmx the place for notices. Nobody is looked up: the database may be what is away."""
     accepted = request.headers.get("Accept-Language", "")
-    visit = Visit(request, chosen(request.cookies.get(LANGUAGE_COOKIE), accepted=accepted), csrf="")
+    language = chosen(request.cookies.get(LANGUAGE_COOKIE), accepted=accepted)
+    visit = Visit(request, language, csrf=request.cookies.get(FORM_COOKIE) or new_token())
     said = translate(visit.language, sentence)
     if visit.is_partial:
         answer = fragment(visit, "pieces/notice.html", kind="danger", said=said)

@@ -97,6 +97,6 @@ def page(visit: Visit, template: str, *, status: int = 200, **context: Any) -> H
         "languages": languages.LANGUAGES,
     }
     response = HTMLResponse(fragment(visit, template, **around, **context), status)
-    if visit.signed_in is None and FORM_COOKIE not in visit.request.cookies:
+    if visit.signed_in is None and visit.request.cookies.get(FORM_COOKIE) != visit.csrf:
         set_cookie(visit, response, FORM_COOKIE, visit.csrf)
     return response

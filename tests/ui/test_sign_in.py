@@ -26,6 +26,12 @@ async def test_a_page_sends_a_stranger_to_sign_in_and_back(app: FastAPI, owner: 
         assert (await http.get("/settings")).status_code == 200
 
 
+async def test_who_comes_by_an_address_where_nothing_is_can_still_sign_in(app: FastAPI, owner: User) -> None:
+    async with browser(app) as http:
+        assert (await http.get("/nothing")).status_code == 404
+        assert (await enter(http, owner)).status_code == 303
+
+
 async def test_a_piece_of_a_page_is_answered_with_the_way_to_sign_in(app: FastAPI) -> None:
     async with browser(app) as http:
         asked = {"HX-Request": "true", "HX-Current-URL": "http://relance.test/settings?x=1"}
