@@ -144,7 +144,8 @@ async def _watch(company: Company, campaign_id: str, seen: asyncio.Event) -> str
 async def test_a_viewer_who_leaves_stops_the_poller(served: Served) -> None:
     campaign = await served.company.campaign()
     async with served.company.http.stream("GET", f"/api/campaigns/{campaign['id']}/events") as answer:
-        await next_event(answer.aiter_lines())
+        lines = answer.aiter_lines()  # held: an iterator that nobody holds hangs up by itself
+        await next_event(lines)
         assert served.services.progress.pollers == 1
     await drained(served.services)
 

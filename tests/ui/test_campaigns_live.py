@@ -141,7 +141,8 @@ async def test_a_piece_is_written_once_for_those_who_read_alike(
         async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as http:
             assert (await enter(http, user)).status_code == 303
             async with http.stream("GET", f"/campaigns/{campaign_id}/live") as answer:
-                await next_piece(answer.aiter_lines())
+                lines = answer.aiter_lines()  # held: an iterator that nobody holds hangs up by itself
+                await next_piece(lines)
                 async with asyncio.timeout(PATIENCE):
                     await all_here.wait()
 
