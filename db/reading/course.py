@@ -10,6 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from db.tables import Campaign
 
 MOST_POINTS = 300
+FINE_STEP, FINE_SPAN = 2, 60
+"""Seconds: of a campaign that is over within a minute, ten are a large part."""
+
 STEPS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 """Seconds that one point may stand for; beyond them, whole days."""
 
@@ -43,7 +46,9 @@ class Point:
 
 
 def step_seconds(span_seconds: float) -> int:
-    """The smallest step that keeps a span within the most points."""
+    """The smallest step that keeps a span within the most points; a very short one has a smaller one still."""
+    if span_seconds < FINE_SPAN:
+        return FINE_STEP
     for step in STEPS:
         if span_seconds / step < MOST_POINTS:
             return step

@@ -247,6 +247,10 @@ def test_a_chart_has_so_many_points_at_most(span: int) -> None:
     assert span / step_seconds(span) < MOST_POINTS
 
 
+def test_a_campaign_of_seconds_has_more_than_a_point() -> None:
+    assert 20 / step_seconds(20) == 10
+
+
 async def test_the_contacts_are_filtered_and_paged(app: FastAPI, company: Company, viewer: User) -> None:
     made = await company.campaign()
     failed = await enroll_in(

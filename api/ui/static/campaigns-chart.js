@@ -11,6 +11,8 @@
     const whole = marks.length > 1 && marks[1] - marks[0] >= 86400;
     return marks.map((seconds) => (whole ? day : clock).format(seconds * 1000));
   };
+  // Half a minute at least: of a single point the library would draw months.
+  const wide = (_chart, low, high) => (low == null ? [low, high] : [low, Math.max(high, low + 30)]);
   let charts = [];
   let columns = null;
 
@@ -24,7 +26,7 @@
         width: box.clientWidth,
         height: 150,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), place.dataset.zone),
-        scales: { y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+        scales: { x: { range: wide }, y: { range: (_chart, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
         cursor: { y: false, sync: { key: "course" } },
         axes: [{ ...axis, values: times, space: 64 }, { ...axis, size: 64, values: (_chart, marks) => marks.map(said) }],
         series: [{}, { label: box.dataset.name, stroke: colour("--bs-primary"), width: 2, value: (_chart, value) => said(value) }],
