@@ -18,6 +18,7 @@ from tests.api.campaign_rows import change_row
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company, phone
 from tests.api.rows import add_contact, add_delivery, keep, set_channel
+from tests.api.test_variants_api import with_test
 from tests.ui.people import add_user, csrf_of, send_form, signed_in
 
 MESSAGE = "Hi {{ first_name }}"
@@ -171,6 +172,27 @@ async def test_a_test_that_cannot_be_sent_says_why(
     assert answer.status_code == 422
     assert said in answer.text
     assert workflows.calls == []
+
+
+async def test_each_variant_can_be_tested_and_says_who_lacks_what_it_needs(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    variants = [
+        {"name": "Short", "weight": 50, "text": "Hi {{ first_name }}"},
+        {"name": "Local", "weight": 50, "text": "Good morning from {{ town }}"},
+    ]
+    campaign_id = await with_test(company, variants=variants)
+    await company.contacts(campaign_id, {"phone": phone(1), "first_name": "Ana"})
+    async with signed_in(app, owner) as http:
+        shown = (await http.get(check_at(campaign_id))).text
+        told = await ask_test(http, campaign_id, **{"message": "1.Local", "value.town": "Brest"})
+        wrong = await ask_test(http, campaign_id, message="1.Nobody")
+    assert "Message 1, variant Short" in shown
+    assert "Variant Local needs town: 1 contact lacks a value." in shown
+    assert "Variant Short needs" not in shown
+    assert 'name="value.town"' in shown
+    assert "Good morning from Brest" in told.text
+    assert (wrong.status_code, "has no variant of this name" in wrong.text) == (422, True)
 
 
 async def test_tests_are_for_those_who_may_send_and_only_tests_are_shown(

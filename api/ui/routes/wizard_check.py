@@ -38,6 +38,7 @@ FOUND = {
     "missing_variables": _("Some contacts lack a value that a message needs."),
     "channel_not_active": _("The channel is not active: messages wait until it is."),
     "all_suppressed": _("Every contact has asked not to be written to: nothing will go out."),
+    "windows_never_open": _("The send windows of the campaign and its channel never meet: nothing would go out."),
     "channel_shared": _("Other running campaigns share the channel's rate."),
 }
 """What the launch check finds, by its code; where it is put right stands beside."""
@@ -59,7 +60,13 @@ async def test(visit: Operator, campaign_id: UUID) -> HTMLResponse:
     """Sends one message to oneself, by the API's own handler."""
     fields = await form_of(visit)
     values = {name.removeprefix(VALUE): text for name, text in fields.items() if name.startswith(VALUE) and text}
-    asked = {"phone": fields.get("phone", ""), "message": whole_of(fields.get("message", "1")), "variables": values}
+    message, _separator, variant = fields.get("message", "1").partition(".")
+    asked = {
+        "phone": fields.get("phone", ""),
+        "message": whole_of(message),
+        "variant": variant or None,
+        "variables": values,
+    }
     try:
         sent = await test_send(campaign_id, TestSend.model_validate(asked), visit.caller)
     except (ValidationError, Unprocessable) as error:
@@ -87,7 +94,8 @@ async def launch(visit: Operator, campaign_id: UUID) -> Response:
 
 async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
     check = await launch_check(draft.id, visit.caller)
-    facts = [check_template(text) for text in (draft.message_1, draft.message_2)]
+    texts = [draft.message_1, draft.message_2, *(variant.text for variant in draft.variants)]
+    names = frozenset[str]().union(*(check_template(text).variables for text in texts))
     async with visit.caller.transaction() as session:
         contact = await contact_beside(session, draft.id)
     values = contact.enrollment.variables if contact else {}
@@ -100,7 +108,7 @@ async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLR
         problems=[(_found(visit, one), MENDED_AT.get(one.code)) for one in check.problems],
         warnings=[_found(visit, one) for one in check.warnings],
         lacking=check.missing_variables.contacts[:LACKING_SHOWN],
-        values={name: values.get(name, "") for name in sorted(facts[0].variables | facts[1].variables)},
+        values={name: values.get(name, "") for name in sorted(names)},
         question=_question(visit, draft, check),
     )
 
