@@ -1,13 +1,17 @@
 """How long work takes on the clock when it can be done only while windows are open: the estimate of SPEC CAM-14."""
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import pairwise
 
 from domain.window import SendWindow, instants
 
 Windows = tuple[SendWindow, ...]
 """Windows that must all be open; none is always open."""
+
+Span = tuple[datetime, datetime]
+"""From an instant to before another (UTC)."""
 
 LOOKED_AHEAD = timedelta(days=14)
 """Two whole weeks; work that they do not see the end of goes on as it went in them."""
@@ -20,8 +24,8 @@ def time_needed(start: datetime, work: Mapping[Windows, float]) -> float:
     """
     left = {windows: seconds for windows, seconds in work.items() if seconds > 0}
     total = sum(left.values())
-    for begin, end in _spans(start, left):
-        open_now = [windows for windows in left if all(window.is_open(begin) for window in windows)]
+    for begin, end, open_now in _steps(start, list(left)):
+        open_now &= left.keys()
         todo, room = sum(left[windows] for windows in open_now), (end - begin).total_seconds()
         if len(open_now) == len(left) and todo <= room:
             return (begin - start).total_seconds() + todo
@@ -34,21 +38,64 @@ def time_needed(start: datetime, work: Mapping[Windows, float]) -> float:
     return LOOKED_AHEAD.total_seconds() * (total / done if done > 0 else 1.0) if left else 0.0
 
 
+def opening(start: datetime, windows: Windows) -> datetime | None:
+    """None when all the windows are open at `start`, else the next instant (UTC) at which they are; the end of what is
+    looked ahead when they never are."""
+    last = start + LOOKED_AHEAD
+    first = next((begin for begin, _end in _cut(_all_open(windows, _day(start)), start, last)), last)
+    return None if first == start else first
+
+
 def open_share(start: datetime, windows: Windows) -> float:
     """The part of the week from `start` on in which all the windows are open, 0 to 1."""
     week = start + timedelta(days=7)
-    spans = [(begin, min(end, week)) for begin, end in _spans(start, [windows]) if begin < week]
-    opened = sum((end - begin).total_seconds() for begin, end in spans if all(one.is_open(begin) for one in windows))
+    opened = sum(
+        ((end - begin).total_seconds() for begin, end in _cut(_all_open(windows, _day(start)), start, week)), 0
+    )
     return opened / timedelta(days=7).total_seconds()
 
 
-def _spans(start: datetime, groups: Collection[Windows]) -> Sequence[tuple[datetime, datetime]]:
-    """The time from `start` on, cut wherever one of the windows may open or close."""
+def _steps(start: datetime, groups: list[Windows]) -> Iterator[tuple[datetime, datetime, set[Windows]]]:
+    """The time from `start` on, cut wherever a group opens or closes, each piece with the groups open in it."""
     last = start + LOOKED_AHEAD
-    cuts = {start, last}
-    for window in {window for windows in groups for window in windows}:
-        for ahead in range(-1, LOOKED_AHEAD.days + 2):
-            day = start.astimezone(UTC).date() + timedelta(days=ahead)
-            cuts.update(at for at in instants(day, window) if start < at < last)
-    ordered = sorted(cuts)
-    return list(itertools.pairwise(ordered))
+    turns: dict[datetime, list[tuple[Windows, bool]]] = {start: [], last: []}
+    for windows in groups:
+        for begin, end in _cut(_all_open(windows, _day(start)), start, last):
+            turns.setdefault(begin, []).append((windows, True))
+            turns.setdefault(end, []).append((windows, False))
+    open_now: set[Windows] = set()
+    for begin, end in pairwise(sorted(turns)):
+        open_now -= {windows for windows, opens in turns[begin] if not opens}
+        open_now |= {windows for windows, opens in turns[begin] if opens}
+        yield begin, end, set(open_now)
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()
+
+
+def _cut(spans: Iterable[Span], first: datetime, last: datetime) -> Iterator[Span]:
+    """What of the spans lies between two instants."""
+    return ((max(begin, first), min(end, last)) for begin, end in spans if begin < last and end > first)
+
+
+# A page that is watched asks again and again: what holds for a whole day is kept.
+@lru_cache(maxsize=4096)
+def _all_open(windows: Windows, day: date) -> tuple[Span, ...]:
+    """When all of them are open, from the beginning of a day (UTC) to a day more than is looked ahead."""
+    begin = datetime.combine(day, time(), UTC)
+    together: tuple[Span, ...] = ((begin, begin + LOOKED_AHEAD + timedelta(days=1)),)
+    for window in windows:
+        alone = _open(window, day)
+        together = tuple(span for begin, end in together for span in _cut(alone, begin, end))
+    return together
+
+
+@lru_cache(maxsize=1024)
+def _open(window: SendWindow, day: date) -> tuple[Span, ...]:
+    """The same for one window."""
+    first = datetime.combine(day, time(), UTC)
+    last = first + LOOKED_AHEAD + timedelta(days=1)
+    days = (day + timedelta(days=ahead) for ahead in range(-1, LOOKED_AHEAD.days + 3))
+    cuts = sorted({first, last, *(at for one in days for at in instants(one, window) if first < at < last)})
+    return tuple((begin, end) for begin, end in pairwise(cuts) if window.is_open(begin))

@@ -14,9 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from db.reading.campaigns import find_campaign
 from db.reading.enrollments import EnrollmentFilter, counted_as
 from db.tables import Campaign, Enrollment
-from domain.campaign_window import CampaignWindow, Hours, common_opening
+from domain.campaign_window import CampaignWindow, Hours
 from domain.eta import eta_seconds
-from domain.open_time import LOOKED_AHEAD, Windows, open_share, time_needed
+from domain.open_time import Windows, open_share, opening, time_needed
 from domain.pacing import Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
@@ -68,7 +68,7 @@ class Progress:
     @property
     def opens_at(self) -> datetime | None:
         """When the first of those who are left can be written to; None when one can be now."""
-        openings = [opening_of(windows, self.first_at) for windows in self.left_in]
+        openings = [opening(self.first_at, windows) for windows in self.left_in]
         return None if None in openings else min((at for at in openings if at is not None), default=None)
 
     @property
@@ -184,11 +184,3 @@ async def read_left_in(
     for prefix, count in await session.execute(_LEFT_BY_PREFIX, {"campaign_id": campaign.id}):
         found[(*hours.windows(prefix, today), *channels)] += count
     return dict(found)
-
-
-def opening_of(windows: Windows, at: datetime) -> datetime | None:
-    """When all the windows are open, at the earliest; None when they are at `at`."""
-    try:
-        return common_opening(at, windows)
-    except ValueError:  # a channel's window and a campaign's that never meet; the launch check says so
-        return at + LOOKED_AHEAD

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.open_time import LOOKED_AHEAD, Windows, open_share, time_needed
+from domain.campaign_window import common_opening
+from domain.open_time import LOOKED_AHEAD, Windows, open_share, opening, time_needed
 from domain.window import SendWindow
 
 START = datetime(2026, 3, 27, 10, tzinfo=UTC)
@@ -60,6 +61,16 @@ def test_it_agrees_with_a_run_counted_out(work: dict[Windows, float]) -> None:
 )
 def test_it_waits_for_the_windows(work: dict[Windows, float], hours: float) -> None:
     assert time_needed(START, work) == pytest.approx(hours * HOUR)
+
+
+@given(st.lists(windows, min_size=1, max_size=3), st.integers(0, 14 * 24 * 60))
+def test_it_opens_when_the_windows_say_so(groups: list[Windows], minutes: int) -> None:
+    together, at = tuple(one for group in groups for one in group), START + timedelta(minutes=minutes)
+    try:
+        expected = common_opening(at, together)
+    except ValueError:
+        expected = at + LOOKED_AHEAD
+    assert opening(at, together) == expected
 
 
 def test_work_that_can_never_be_done_and_work_of_many_weeks_have_an_end() -> None:
