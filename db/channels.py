@@ -1,6 +1,6 @@
 """A channel's health as sends find it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,18 +10,28 @@ from db.binding import Connection
 from domain.breaker import ChannelBreaker
 from domain.statuses import ChannelStatus
 
-_BREAKER = "SELECT breaker FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
-_SET_BREAKER = "UPDATE channels SET breaker = $3::jsonb WHERE tenant_id = $1 AND id = $2"
+_BREAKER = """
+    SELECT breaker, 1 / rate_per_second AS interval FROM channels WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE
+"""
+_SET_BREAKER = """
+    UPDATE channels SET breaker = $3::jsonb, next_slot_at = greatest(next_slot_at, $4)
+    WHERE tenant_id = $1 AND id = $2
+"""
 
 
 async def note_outcome(
     connection: Connection, tenant_id: UUID, channel_id: UUID, *, answered: bool, at: datetime
 ) -> None:
-    """Tells the channel's breaker whether the platform answered."""
-    before = ChannelBreaker.model_validate(await connection.fetchval(_BREAKER, tenant_id, channel_id))
+    """Tells the channel's breaker whether the platform answered; after a failure the next slot may have to wait."""
+    channel = await connection.fetchrow(_BREAKER, tenant_id, channel_id)
+    if channel is None:
+        raise LookupError(f"channel {channel_id} is not there")
+    before = ChannelBreaker.model_validate(channel["breaker"])
     after = before.on_success(at) if answered else before.on_failure(at)
     if after != before:
-        await connection.execute(_SET_BREAKER, tenant_id, channel_id, after.model_dump_json())
+        breath = after.breath(timedelta(seconds=channel["interval"]))
+        slot = None if breath is None else at + breath
+        await connection.execute(_SET_BREAKER, tenant_id, channel_id, after.model_dump_json(), slot)
 
 
 async def note_answer(connection: Connection, tenant_id: UUID, channel_id: UUID, seen: object, at: datetime) -> None:

@@ -219,7 +219,7 @@ async def _use_channel(session: AsyncSession, delivery: Delivery, facts: Facts) 
         """),
         {
             **delivery.model_dump(include={"tenant_id", "channel_id"}),
-            "slot": facts.slot + facts.interval,
+            "slot": facts.slot_after,
             "breaker": breaker,
         },
     )

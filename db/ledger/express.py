@@ -137,7 +137,7 @@ async def _take(
         facts.slot + lease,
         facts.slot,
         facts.gate.now,
-        facts.slot + facts.interval,
+        facts.slot_after,
     )
     return taken
 

@@ -30,6 +30,8 @@ SLOT_LEAD = timedelta(milliseconds=20)
 class Facts:
     """The gate's facts, and what the sender needs besides them. `is_probe`: it is, or may be, its campaign's probe.
 
+    `breath` is the time between two slots while the channel's breaker doubts, instead of its interval.
+
     `asked_at` and `known_at` are readings of the process's own monotonic clock, just before and just after the instant
     `gate.now` of the database: with them a wait until a slot is not lengthened by what happens in between.
     """
@@ -44,6 +46,7 @@ class Facts:
     unknown_policy: str
     next_slot_at: datetime | None
     breaker_probe: ChannelBreaker | None
+    breath: timedelta | None
     is_probe: bool
     campaign_probes: bool
     template: str | None
@@ -60,11 +63,20 @@ class Facts:
         """The time between two slots."""
         return timedelta(seconds=1 / self.rate_per_second)
 
+    @property
+    def slot_after(self) -> datetime:
+        """The channel's next slot, once this one is taken."""
+        return self.slot + (self.breath or self.interval)
+
     def of_the_claimed(self, *, is_breaker_probe: bool) -> GateFacts:
         """The gate's facts without what a claim has taken already: its slot, its credit, its place in the quota."""
         channel = replace(self.gate.channel, quota=None, next_slot_at=None)
         if is_breaker_probe:
             channel = replace(channel, breaker_until=None)
+        elif (
+            self.breath is not None
+        ):  # a failure has become known since: who has a slot far ahead waits as the others do
+            channel = replace(channel, breaker_until=self.gate.now + self.breath)
         return replace(self.gate, credits_left=None, channel=channel)
 
 
@@ -184,6 +196,7 @@ async def with_channel(
         unknown_policy=channel["unknown_policy"],
         next_slot_at=channel["next_slot_at"],
         breaker_probe=passage.claimed if isinstance(passage, Probe) else None,
+        breath=breaker.breath(timedelta(seconds=1 / channel["rate_per_second"])),
         is_probe=is_probe,
         campaign_probes=person["probe"] is not None,
         template=_template(request.kind, person),

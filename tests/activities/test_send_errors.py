@@ -194,6 +194,7 @@ async def test_the_breaker_opens_within_ten_failures_lets_one_probe_through_and_
     deliveries = sender(database, platform)
 
     for person in people[:15]:
+        await world.run("UPDATE channels SET next_slot_at = NULL WHERE id = :channel")  # the breath is not waited for
         await one_attempt(person, platform)
     failures = len(platform.calls)
     assert 5 <= failures <= 10
@@ -218,6 +219,23 @@ async def test_the_breaker_opens_within_ten_failures_lets_one_probe_through_and_
     receipts = await asyncio.gather(*(settle(deliveries, person.message_1()) for person in people))
     assert {receipt.outcome for receipt in receipts} == {ReceiptOutcome.SENT}
     assert set(platform.references().values()) == {1}
+
+
+async def test_a_fast_channel_whose_platform_takes_its_time_to_fail_makes_few_calls(database: Database) -> None:
+    world = await World.make(database, rate_per_second=20)
+    platform = PlatformDouble(usually=slowly(0.35, then=fail(Transient("no connection"))))
+    deliveries = sender(database, platform)
+    under_way = [asyncio.ensure_future(settle(deliveries, one.message_2())) for one in await world.people(30)]
+
+    async def opened() -> bool:
+        return (await world.channel()).breaker.get("state") == "open"
+
+    await until(opened)
+    calls = len(platform.calls)
+    for one in under_way:
+        one.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+    assert calls <= 10  # seven in those 0.35 s at 20/s; the four that open it would let as many more go out
 
 
 async def test_a_message_that_the_platform_fails_on_every_time_is_given_up(database: Database) -> None:

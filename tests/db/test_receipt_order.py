@@ -46,8 +46,10 @@ async def where_it_ends(world: World, events: list[str]) -> tuple[str, str]:
     person = await world.person()
     platform = PlatformDouble(answers=[take_then_drop])
     deliveries = sender(world.database, platform)
+    await world.run("UPDATE channels SET breaker = '{}', next_slot_at = NULL WHERE id = :channel")
     with pytest.raises(ApplicationError):
         await attempt(deliveries, person.message_1())
+    assert len(platform.taken) == 1
     for event in events:
         if event == ANSWER:
             await settle(deliveries, person.message_1())

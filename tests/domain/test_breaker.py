@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pydantic import ValidationError
 
 from domain.breaker import (
+    BREATH_SECONDS,
     FAILURES_TO_OPEN,
     FIRST_COOL_DOWN_SECONDS,
     MAX_COOL_DOWN_SECONDS,
@@ -69,6 +70,18 @@ def test_a_channel_opens_after_five_failures_in_a_row_and_a_success_between_star
     assert breaker.may_pass(NOON) == Pass()
     assert breaker.on_success(NOON).on_failure(NOON).may_pass(NOON) == Pass()
     assert breaker.on_failure(NOON).may_pass(NOON) == HoldUntil(after(FIRST_COOL_DOWN_SECONDS))
+
+
+def test_after_a_failure_it_takes_breath_until_it_opens_or_the_platform_answers() -> None:
+    interval, breaker = timedelta(seconds=0.1), ChannelBreaker()
+    breaths = []
+    for _ in range(FAILURES_TO_OPEN):
+        breaths.append(breaker.breath(interval))
+        breaker = breaker.on_failure(NOON)
+    long = timedelta(seconds=BREATH_SECONDS)
+    assert breaths == [None, 2 * interval, *[long] * (FAILURES_TO_OPEN - 2)]
+    assert breaker.breath(interval) is None, "an open one holds by itself"
+    assert ChannelBreaker().on_failure(NOON).on_success(NOON).breath(interval) is None
 
 
 def test_after_the_cool_down_exactly_one_probe_passes() -> None:
