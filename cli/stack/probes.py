@@ -1,5 +1,6 @@
 """Questions to the local network: is this port free, does that address answer."""
 
+import secrets
 import socket
 from contextlib import closing
 
@@ -45,11 +46,21 @@ def _owner(port: int) -> str:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
+    """A port on which nobody listened a moment ago, and which this process has not been given before."""
+    candidates = [port for port in _PORTS if port not in _given]
+    while candidates:
+        port = candidates.pop(secrets.randbelow(len(candidates)))
+        _given.add(port)
+        if is_free("127.0.0.1", port):
+            return port
+    raise PortInUseError(f"none of the ports from {_PORTS[0]} to {_PORTS[-1]} is free: stop some of the programs there")
+
+
+_PORTS = range(20_000, 32_000, 2)
+"""Below those that systems give to outgoing connections (from 32768 on Linux), one of which could take a port between
+the look and the use; the odd ones stay for what lives beside a port."""
+
+_given: set[int] = set()
 
 
 async def get(url: str) -> httpx.Response | None:

@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from api.engine_client import lazy_client
+from cli.stack.probes import free_port
 from db.engine import Database
 from db.secrets import SecretBox
 from domain.campaigns import CampaignRef
@@ -25,13 +26,6 @@ from workflows.handles import EngineUnavailable, Workflows
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def environment(database_url: str, **more: str) -> dict[str, str]:

@@ -11,10 +11,10 @@ import pytest
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
+from cli.stack.probes import free_port
 from db.engine import Database
 from db.secrets import SecretBox
 from tests.api.people import Company, make_company
-from tests.api.test_api_process import free_port
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]

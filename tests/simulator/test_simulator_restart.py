@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from cli.stack.probes import free_port
 from simulator.app import SimulatorConfig
 from simulator.journal import Journal, JournalLockedError
 from simulator.server import serving
@@ -22,16 +22,9 @@ from tests.simulator.stage import AT_ONCE, KEY, Hand, Receiver, until
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def _process(data_dir: Path) -> AsyncIterator[tuple[Hand, subprocess.Popen[bytes]]]:
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {"RELANCE_SIMULATOR_PORT": str(port), "RELANCE_DATA_DIR": str(data_dir)}
     command = [sys.executable, "-m", "simulator", "--seed", "7"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: ASYNC220  # starts in a moment
@@ -131,7 +124,7 @@ async def test_a_second_simulator_on_the_same_directory_is_refused_in_words(tmp_
 
 async def test_the_process_says_in_words_that_its_directory_is_taken(tmp_path: Path) -> None:
     async with serving(SimulatorConfig(tmp_path)):
-        command = [sys.executable, "-m", "simulator", "--port", str(_free_port()), "--data-dir", str(tmp_path)]
+        command = [sys.executable, "-m", "simulator", "--port", str(free_port()), "--data-dir", str(tmp_path)]
         ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, timeout=30, check=False)
     assert ended.returncode == 1
     assert b"in use by another simulator" in ended.stderr
