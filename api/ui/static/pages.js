@@ -1,4 +1,5 @@
 // What pages need of script beside htmx: questions before what cannot be undone, and copying an address.
+// Not deferred: a button that is pressed while the page still loads must ask its question too.
 document.addEventListener("submit", (event) => {
   const words = event.target.dataset.confirm;
   if (words && !window.confirm(words)) event.preventDefault();
@@ -7,7 +8,14 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy);
+  if (navigator.clipboard) await navigator.clipboard.writeText(button.dataset.copy);
+  else copySelected(button.parentElement.querySelector("input"));
   button.dataset.copied = "true";
   button.textContent = button.dataset.copiedLabel;
 });
+
+// Without HTTPS a browser offers no clipboard but this one.
+function copySelected(field) {
+  field.select();
+  document.execCommand("copy");
+}
