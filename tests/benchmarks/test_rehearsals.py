@@ -1,0 +1,78 @@
+"""r: how long a rehearsal takes, and how near to a real run it comes."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from rehearsal.apart import rehearsed
+from tests.benchmarks.figures import Figures, at_least, at_most
+from tests.benchmarks.stack import Bench, phones, running_bench
+from tests.journeys.foretelling import Length, foretold, happened
+from tests.journeys.house import Json
+from tests.rehearsal.briefs import DAY, brief
+
+CONTACTS = 1000
+BOUND_SECONDS = 30.0
+LATEST, EARLIEST = 1.05, 0.95
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def bench() -> AsyncIterator[Bench]:
+    """A stack for these."""
+    async with running_bench() as bench:
+        yield bench
+
+
+async def test_a_thousand_contacts_over_a_day(figures: Figures) -> None:
+    began = time.monotonic()
+    result = await rehearsed(brief(CONTACTS, delay=DAY / CONTACTS))
+    took = time.monotonic() - began
+    assert (result.status, result.message_1) == ("completed", CONTACTS)
+    assert result.message_2 == result.replies > CONTACTS / 5
+    assert result.duration_seconds == pytest.approx(2 * DAY, rel=0.01)
+    figures.add("r1", f"rehearsal of {CONTACTS:,} contacts over 24 h", took, "s", bound=at_most(BOUND_SECONDS))
+    figures.add("r2", "what each of its contacts takes", took / CONTACTS * 1000, "ms")
+    assert took <= BOUND_SECONDS
+
+
+def record(figures: Figures, number: int, case: str, plan: Length, real: Length) -> None:
+    """Both lengths beside what was foretold; a real run may come neither later nor sooner than a twentieth."""
+    for offset, name in enumerate(Length._fields):
+        what, came, told = f"{case}: {name}", getattr(real, name), ("foretold", getattr(plan, name))
+        figures.add(f"r{number + 2 * offset}", what, came, "s", told, at_most(LATEST, "ratio"))
+        figures.add(f"r{number + 2 * offset + 1}", f"{what}, at least", came, "s", told, at_least(EARLIEST, "ratio"))
+
+
+@pytest.mark.parametrize(
+    ("number", "rate", "contacts", "pacing"),
+    [
+        pytest.param(3, 1, 60, {"delay_seconds": 0, "batch_size": 20}, id="1-a-second"),
+        pytest.param(7, 5, 300, {"delay_seconds": 0, "batch_size": 50}, id="5-a-second"),
+        pytest.param(
+            11, 50, 200, {"delay_seconds": 0.2, "batch_size": 50, "batch_pause_seconds": 5}, id="delay-and-batches"
+        ),
+    ],
+)
+async def test_a_rehearsal_comes_true(
+    figures: Figures,
+    bench: Bench,
+    number: int,
+    rate: float,
+    contacts: int,
+    pacing: Json,
+    request: pytest.FixtureRequest,
+) -> None:
+    house = await bench.house()
+    channel = await house.channel(rate=rate)
+    campaign = await house.campaign(
+        channel, phones=phones(contacts, number * 1000), start=False, pacing=pacing, reply_window_seconds=5
+    )
+    plan = await foretold(house, campaign, reply_share=0.3, reply_after_seconds=1)
+    await house.behave(reply_share=0.3, delay={"min_seconds": 0.5, "max_seconds": 1.5})
+    await house.command(campaign, "start")
+    await house.until_status(campaign, "completed", within=170)
+    record(figures, number, f"real run, {request.node.callspec.id}", plan, await happened(house, campaign))
