@@ -36,7 +36,9 @@ def demo(data_dir: Path, tmp_path: Path) -> Iterator[Start]:
     rows = [f"+336399800{number:02},Zoé" for number in range(PEOPLE)]
     contacts.write_text("\n".join(["phone,first_name", *rows, rows[0], "nobody,Bo"]) + "\n", encoding="utf-8")
     ports = {f"RELANCE_{name}_PORT": str(free_port()) for name in PORTS}
-    environment = {**os.environ, **ports, "RELANCE_DATA_DIR": str(data_dir)}
+    # A short lease, so that what a killed process leaves behind is soon settled.
+    short = {"RELANCE_SEND_TIMEOUT_SECONDS": "3", "RELANCE_SETTLE_GRACE_SECONDS": "2"}
+    environment = {**os.environ, **ports, **short, "RELANCE_DATA_DIR": str(data_dir)}
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> "subprocess.Popen[str]":
@@ -96,7 +98,7 @@ def _kill_everything(data_dir: Path) -> None:
 
 @pytest.mark.timeout(180)
 def test_a_demo_killed_with_everything_is_finished_by_the_next_one(demo: Start, data_dir: Path) -> None:
-    first = demo("--rate", "4")
+    first = demo("--rate", "8")
     _wait(lambda: _messages_out(data_dir) >= 5, "a campaign in full swing")
     _kill_everything(data_dir)
     first.communicate(timeout=10)
