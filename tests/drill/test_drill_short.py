@@ -11,6 +11,8 @@ import pytest
 from cli.drill.registry import FAULTS
 from cli.stack.programs import ROOT
 
+pytestmark = pytest.mark.alone
+
 SEED = 20261125
 RELANCE = Path(sys.executable).with_name("relance")
 

@@ -2,9 +2,13 @@
 
 import time
 
+import pytest
+
 from tests.journeys.house import Channel, House
 from tests.journeys.platform_log import most_in_any_second, within
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 
 async def channel_status(house: House, channel: Channel) -> str:

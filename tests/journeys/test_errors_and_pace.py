@@ -4,8 +4,12 @@ import time
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from tests.journeys.house import Campaign, Channel, House, new_phones
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 
 def rejecting(phones: list[str]) -> list[dict[str, Any]]:

@@ -4,9 +4,13 @@ import asyncio
 import time
 from uuid import UUID
 
+import pytest
+
 from tests.journeys.chance import seeded
 from tests.journeys.house import Campaign, House
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 
 async def until_all_are_held(house: House, campaign: Campaign) -> None:

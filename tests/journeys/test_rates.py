@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from tests.journeys.house import House
 from tests.journeys.platform_log import most_in_any_second
+
+pytestmark = pytest.mark.alone
 
 EDGE = 2
 """A second's two edges may both hold a message, and one that came late on busy cores may fall into it."""

@@ -3,11 +3,15 @@
 import asyncio
 import time
 
+import pytest
+
 from db.inbound import mark_processed, process_event, store_event
 from domain.inbound import IncomingEvent, TextFact
 from tests.journeys.chance import seeded
 from tests.journeys.house import Campaign, House, new_phones
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 FIRST, SECOND = "Hello N0", "Thanks N0, here is more."
 

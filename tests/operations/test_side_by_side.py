@@ -4,10 +4,14 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
 from tests.journeys.house import STATES, House, new_phones
 from tests.journeys.platform_log import most_in_any_second
 from tests.operations.fleet import Fleet
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 RATE = 10
 EDGE = 2

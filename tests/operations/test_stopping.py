@@ -5,12 +5,15 @@ import signal
 import time
 
 import httpx
+import pytest
 from temporalio.api.workflowservice.v1 import ListWorkersRequest
 
 from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE
 from tests.journeys.house import House
 from tests.operations.fleet import Fleet
 from tests.waiting import until
+
+pytestmark = pytest.mark.alone
 
 QUEUES = (TASK_QUEUE, SEND_TASK_QUEUE)
 
