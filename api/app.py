@@ -13,7 +13,7 @@ from api.handlers import install_handlers
 from api.limits import MEGABYTE, BodyLimit
 from api.meter import Meter
 from api.openapi import describe
-from api.routers import ROUTERS
+from api.routers import routes
 from api.routes.campaigns import OVER, shown
 from api.streams import ProgressHub, ReadSnapshot, Snapshot
 from api.ui.app import Pages, create_ui
@@ -82,8 +82,7 @@ def create_app(
     app.state.services = services
     app.state.gauges = Gauges(database, workflows)
     install_handlers(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(routes())
     app.router.routes.append(Pages("/", app=create_ui(services), name="pages"))
     app.add_middleware(BodyLimit, limit_for=body_limit)
     app.add_middleware(AccessLog, meter=meter)

@@ -1,6 +1,9 @@
 """Every router of the API, in the order in which operations are listed and looked for: webhooks come most often."""
 
+from functools import cache
+
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from api import health
 from api.routes import (
@@ -32,3 +35,17 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
 )
 """A new family of routes is added here and nowhere else."""
+
+
+@cache
+def routes() -> tuple[BaseRoute, ...]:
+    """The routes as an application takes them in. Made once: reading the signature of every handler takes a while."""
+    return assembled(ROUTERS)
+
+
+def assembled(routers: tuple[APIRouter, ...]) -> tuple[BaseRoute, ...]:
+    """The routes of all these routers together."""
+    table = APIRouter()
+    for router in routers:
+        table.include_router(router)
+    return tuple(table.routes)

@@ -11,7 +11,7 @@ from api.dependencies import Services
 from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
-from api.ui.routers import ROUTERS
+from api.ui.routers import routes
 from api.ui.routes import campaign, campaigns
 
 STATIC = Path(__file__).parent / "static"
@@ -39,8 +39,7 @@ def create_ui(services: Services, passwords: Passwords | None = None) -> FastAPI
     ui.state.campaign_page = campaign.page_hub(services.database)
     services.hubs.extend((ui.state.campaign_list, ui.state.campaign_page))
     install_handlers(ui)
-    for router in ROUTERS:
-        ui.include_router(router)
+    ui.router.routes.extend(routes())
     ui.mount("/static", StaticFiles(directory=STATIC), name="static")
     ui.add_middleware(SecurityHeaders, https=services.public_url.startswith("https://"))
     return ui

@@ -1,7 +1,11 @@
 """Every router of the pages, in the order in which addresses are looked for."""
 
-from fastapi import APIRouter
+from functools import cache
 
+from fastapi import APIRouter
+from starlette.routing import BaseRoute
+
+from api.routers import assembled
 from api.ui.routes import (
     campaign,
     campaign_contacts,
@@ -44,3 +48,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     people.router,
 )
 """A new group of pages is added here and nowhere else."""
+
+
+@cache
+def routes() -> tuple[BaseRoute, ...]:
+    """The routes as the application takes them in, made once."""
+    return assembled(ROUTERS)
