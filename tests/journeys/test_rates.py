@@ -1,6 +1,8 @@
 """A channel's rate holds over all its campaigns together, and replies go before bulk (CAM-7)."""
 
 import asyncio
+from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -8,6 +10,9 @@ from tests.journeys.house import House
 from tests.journeys.platform_log import most_in_any_second
 
 pytestmark = pytest.mark.alone
+
+MICROSECOND = 2e-6
+"""What the database's clock tells apart, at both ends of a gap."""
 
 EDGE = 2
 """A second's two edges may both hold a message, and one that came late on busy cores may fall into it."""
@@ -28,6 +33,11 @@ async def test_three_campaigns_on_two_channels_keep_each_channels_rate_and_all_f
         posts = await house.posts(channel)
         assert len(posts) == sent
         assert most_in_any_second(posts) <= rate + EDGE, [post["at"] - posts[0]["at"] for post in posts]
+        slots = await house.rows(
+            "SELECT first_asked_at FROM deliveries WHERE channel_id = :channel ORDER BY 1", channel=UUID(channel.id)
+        )
+        gaps = [(later - sooner).total_seconds() for (sooner,), (later,) in pairwise(slots)]
+        assert min(gaps) >= 1 / rate - MICROSECOND, "no slot lies closer to the one before than the rate allows"
 
 
 async def test_campaigns_on_one_channel_share_it_so_that_none_starves(house: House) -> None:
