@@ -15,6 +15,12 @@ from workflows.handles import EngineUnavailable, Workflows
 from workflows.ports import Finding
 
 
+@pytest.fixture(autouse=True)
+def _own_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of other tests may wait on the real one, in this very process."""
+    monkeypatch.setattr(ids, "TASK_QUEUE", f"asked-{uuid4().hex}")
+
+
 async def test_the_finding_comes_back_and_only_what_is_sealed_was_handed_over(temporal: WorkflowEnvironment) -> None:
     channels, tenant = RememberedChannels(Finding.NO_DEVICE), uuid4()
     worker = Worker(temporal.client, task_queue=ids.TASK_QUEUE, workflows=[ChannelCheck], activities=[channels.check])
