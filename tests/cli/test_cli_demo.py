@@ -18,7 +18,7 @@ from cli.stack.probes import free_port
 from cli.stack.programs import ROOT
 from cli.stack.state import read_api_key, read_state
 
-PEOPLE = 40
+PEOPLE = 30
 PORTS = ("API", "TEMPORAL", "TEMPORAL_UI", "SIMULATOR")
 Start = Callable[..., "subprocess.Popen[str]"]
 
