@@ -18,7 +18,7 @@ HEARD_WITHIN = timedelta(seconds=12)
 """A worker that neither began a poll nor sent a heartbeat for so long is dead: three heartbeats did not come."""
 
 POLLER_SEEN_WITHIN = timedelta(seconds=75)
-"""Where the server keeps no heartbeats: a poll lasts up to a minute."""
+"""Where the server has no heartbeats: a poll lasts up to a minute."""
 
 NO_HEARTBEATS = frozenset(
     {RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.FAILED_PRECONDITION}
@@ -39,7 +39,8 @@ async def is_polled(client: Client, queue: str, kind: "TaskQueueType.ValueType",
     if not any(now - last < POLLER_SEEN_WITHIN for last in seen.values()):
         return False
     beats = newest(await _heartbeats(client, queue, within))
-    return any(is_alive(last, beats.get(identity), now) for identity, last in seen.items())
+    known_for = HEARD_WITHIN if beats else POLLER_SEEN_WITHIN
+    return any(is_alive(last, beats.get(identity), now, known_for) for identity, last in seen.items())
 
 
 def _when(poller: PollerInfo) -> datetime:
@@ -63,10 +64,13 @@ def newest(heartbeats: Iterable[WorkerHeartbeat]) -> dict[str, WorkerHeartbeat]:
     return {beat.worker_identity: beat for beat in oldest_first}
 
 
-def is_alive(polled_at: datetime, beat: WorkerHeartbeat | None, now: datetime) -> bool:
-    """Whether who polled then may be counted on now."""
+def is_alive(polled_at: datetime, beat: WorkerHeartbeat | None, now: datetime, known_for: timedelta) -> bool:
+    """Whether who polled then may be counted on now; one without a heartbeat for as long as `known_for` after that.
+
+    Where the server has the heartbeats of others, one that never sent any died within seconds of its start.
+    """
     if beat is None:
-        return now - polled_at < POLLER_SEEN_WITHIN
+        return now - polled_at < known_for
     if beat.status in ENDING and polled_at < beat.heartbeat_time.ToDatetime(UTC):
         return False
     return now - max(polled_at, beat.heartbeat_time.ToDatetime(UTC)) < HEARD_WITHIN

@@ -66,7 +66,7 @@ FAILURES_TO_OPEN = 5
 FIRST_COOL_DOWN_SECONDS = 5.0
 MAX_COOL_DOWN_SECONDS = 300.0
 BREATH_INTERVALS = 2
-BREATH_SECONDS = 1.0
+BREATH_SECONDS = 0.25
 PROBE_LEASE_SECONDS = 60.0
 """How long a probe may stay without a result before another is let through: longer than any send may take."""
 
@@ -125,12 +125,14 @@ class ChannelBreaker(BaseModel):
     def breath(self, interval: timedelta) -> timedelta | None:
         """How long nobody new calls after a failure that did not open it; `interval` is the time between two calls.
 
-        A channel of many calls a second would make a dozen before the fifth failure is known. So the first one
-        holds the next call back until those under way can have told more, a second one in a row for a second.
+        A channel of many calls a second would make a dozen before the fifth failure is known. So the next call waits
+        until those under way can have told more, but not for long: an outage has to be known as one, lest its errors
+        are held against the campaign.
         """
         if self.state != "closed" or self.consecutive_failures == 0:
             return None
-        return BREATH_INTERVALS * interval if self.consecutive_failures == 1 else timedelta(seconds=BREATH_SECONDS)
+        least = BREATH_INTERVALS * interval
+        return least if self.consecutive_failures == 1 else max(least, timedelta(seconds=BREATH_SECONDS))
 
     def _next_probe(self) -> datetime | None:
         """When a probe may go: after the cool-down, or once the lease of a probe that never reported has run out."""

@@ -146,19 +146,24 @@ LATELY, LONG_AGO = pollers.HEARD_WITHIN / 2, pollers.HEARD_WITHIN * 2
 def test_a_worker_is_alive_as_long_as_it_polls_or_its_heart_beats() -> None:
     polled_lately, polled_long_ago = NOW - LATELY, NOW - LONG_AGO
 
-    assert pollers.is_alive(polled_long_ago, beat("w", LATELY, RUNNING), NOW)
-    assert pollers.is_alive(polled_lately, beat("w", LONG_AGO, RUNNING), NOW)
-    assert not pollers.is_alive(polled_long_ago, beat("w", LONG_AGO, RUNNING), NOW)
+    assert pollers.is_alive(polled_long_ago, beat("w", LATELY, RUNNING), NOW, pollers.HEARD_WITHIN)
+    assert pollers.is_alive(polled_lately, beat("w", LONG_AGO, RUNNING), NOW, pollers.HEARD_WITHIN)
+    assert not pollers.is_alive(polled_long_ago, beat("w", LONG_AGO, RUNNING), NOW, pollers.HEARD_WITHIN)
 
 
 def test_a_worker_that_says_that_it_stops_is_not_counted_on_until_it_polls_again() -> None:
-    assert not pollers.is_alive(NOW - LATELY, beat("w", LATELY / 2, STOPPING), NOW)
-    assert pollers.is_alive(NOW - LATELY / 2, beat("w", LATELY, STOPPING), NOW)
+    assert not pollers.is_alive(NOW - LATELY, beat("w", LATELY / 2, STOPPING), NOW, pollers.HEARD_WITHIN)
+    assert pollers.is_alive(NOW - LATELY / 2, beat("w", LATELY, STOPPING), NOW, pollers.HEARD_WITHIN)
 
 
 def test_a_server_that_keeps_no_heartbeats_is_believed_about_pollers_for_longer() -> None:
-    assert pollers.is_alive(NOW - timedelta(seconds=59), None, NOW)
-    assert not pollers.is_alive(NOW - pollers.POLLER_SEEN_WITHIN * 2, None, NOW)
+    assert pollers.is_alive(NOW - timedelta(seconds=59), None, NOW, pollers.POLLER_SEEN_WITHIN)
+    assert not pollers.is_alive(NOW - pollers.POLLER_SEEN_WITHIN * 2, None, NOW, pollers.POLLER_SEEN_WITHIN)
+
+
+def test_one_that_died_before_its_first_heartbeat_is_not_counted_on_for_the_length_of_a_poll() -> None:
+    assert pollers.is_alive(NOW - LATELY, None, NOW, pollers.HEARD_WITHIN)
+    assert not pollers.is_alive(NOW - LONG_AGO, None, NOW, pollers.HEARD_WITHIN)
 
 
 def test_of_a_worker_and_its_forerunner_the_last_heartbeat_counts() -> None:

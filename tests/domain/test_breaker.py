@@ -73,7 +73,7 @@ def test_a_channel_opens_after_five_failures_in_a_row_and_a_success_between_star
 
 
 def test_after_a_failure_it_takes_breath_until_it_opens_or_the_platform_answers() -> None:
-    interval, breaker = timedelta(seconds=0.1), ChannelBreaker()
+    interval, breaker = timedelta(seconds=0.05), ChannelBreaker()
     breaths = []
     for _ in range(FAILURES_TO_OPEN):
         breaths.append(breaker.breath(interval))
@@ -82,6 +82,8 @@ def test_after_a_failure_it_takes_breath_until_it_opens_or_the_platform_answers(
     assert breaths == [None, 2 * interval, *[long] * (FAILURES_TO_OPEN - 2)]
     assert breaker.breath(interval) is None, "an open one holds by itself"
     assert ChannelBreaker().on_failure(NOON).on_success(NOON).breath(interval) is None
+    slow = timedelta(seconds=2)
+    assert ChannelBreaker(consecutive_failures=3).breath(slow) == 2 * slow
 
 
 def test_after_the_cool_down_exactly_one_probe_passes() -> None:

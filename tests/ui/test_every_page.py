@@ -53,7 +53,9 @@ async def test_a_page_has_no_barrier_and_fits(
         assert answer is not None
         assert answer.status == 200
         assert await barriers(page) == []
-        await page.emulate_media(color_scheme="dark", reduced_motion="reduce")  # a button still on its way is not judged
+        await page.emulate_media(
+            color_scheme="dark", reduced_motion="reduce"
+        )  # a button still on its way is not judged
         await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
         assert await barriers(page, "color-contrast") == []
         await page.emulate_media(color_scheme="light", reduced_motion="reduce")
