@@ -134,6 +134,11 @@ class ChannelBreaker(BaseModel):
         least = BREATH_INTERVALS * interval
         return least if self.consecutive_failures == 1 else max(least, timedelta(seconds=BREATH_SECONDS))
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether two failures in a row are known: who has a slot, but has not called yet, waits as the others do."""
+        return self.state == "closed" and self.consecutive_failures > 1
+
     def _next_probe(self) -> datetime | None:
         """When a probe may go: after the cool-down, or once the lease of a probe that never reported has run out."""
         if self.state == "half_open" and self.probe_started_at is not None:

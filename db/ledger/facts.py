@@ -30,7 +30,7 @@ SLOT_LEAD = timedelta(milliseconds=20)
 class Facts:
     """The gate's facts, and what the sender needs besides them. `is_probe`: it is, or may be, its campaign's probe.
 
-    `breath` is the time between two slots while the channel's breaker doubts, instead of its interval.
+    `breath` is the time between two slots after a failure, instead of the interval; `is_doubtful` is the breaker's.
 
     `asked_at` and `known_at` are readings of the process's own monotonic clock, just before and just after the instant
     `gate.now` of the database: with them a wait until a slot is not lengthened by what happens in between.
@@ -47,6 +47,7 @@ class Facts:
     next_slot_at: datetime | None
     breaker_probe: ChannelBreaker | None
     breath: timedelta | None
+    is_doubtful: bool
     is_probe: bool
     campaign_probes: bool
     template: str | None
@@ -197,6 +198,7 @@ async def with_channel(
         next_slot_at=channel["next_slot_at"],
         breaker_probe=passage.claimed if isinstance(passage, Probe) else None,
         breath=breaker.breath(timedelta(seconds=1 / channel["rate_per_second"])),
+        is_doubtful=breaker.is_doubtful,
         is_probe=is_probe,
         campaign_probes=person["probe"] is not None,
         template=_template(request.kind, person),

@@ -3,6 +3,7 @@
 import re
 from html import unescape
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
@@ -124,9 +125,8 @@ async def test_the_list_and_the_page_show_how_a_channel_is(app: FastAPI, viewer:
     await set_channel(
         company, status="blocked", status_reason="Half (50 %) of the plan is left.", breaker=breaker, daily_quota=1000
     )
-    used = ChannelUsage(
-        tenant_id=company.tenant_id, channel_id=company.channel_id, action="message", day=now.date(), used=7
-    )
+    today = now.astimezone(ZoneInfo("Europe/Paris")).date()  # the tenant's own, from an hour before midnight on another
+    used = ChannelUsage(tenant_id=company.tenant_id, channel_id=company.channel_id, action="message", day=today, used=7)
     await keep(company, used)
     contact = await add_contact(company)
     for status in ("held", "held", "sent"):
