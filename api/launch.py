@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.problems import FieldError, NotFound, Unprocessable
 from api.routes.launch_shapes import LackingContactOut, LaunchCheck, LaunchProblem, MissingVariables
 from api.routes.variant_shapes import LackingByVariant
-from db.reading.campaigns import Readiness, count_lacking, readiness
+from db.reading.campaigns import Readiness, readiness
 from db.reading.channels import find_channel
 from db.reading.progress import Progress, read_progress
 from db.tables import Campaign
@@ -23,23 +23,28 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
     progress = await read_progress(session, campaign_id)
     if progress is None:
         raise NotFound("campaign")
-    ready = await readiness(session, campaign_id, _needs(progress.campaign), shown=CONTACTS_SHOWN)
+    apart = [check_template(variant["text"]).required for variant in progress.campaign.variants]
+    ready = await readiness(session, campaign_id, _needs(progress.campaign), apart=apart, shown=CONTACTS_SHOWN)
     problems = _problems(progress.campaign, ready)
     missing = _missing(ready)
-    if ready.lacking_count:
-        missing.variants = await _lacking_by_variant(session, progress.campaign)
-    finishes_at = progress.first_at + timedelta(seconds=progress.eta_seconds)
+    missing.variants = [
+        LackingByVariant(name=variant["name"], count=count, variables=sorted(required))
+        for variant, required, count in zip(progress.campaign.variants, apart, ready.lacking_apart, strict=True)
+        if count
+    ]
+    eta_seconds, open_share = progress.eta_seconds, progress.open_share
+    finishes_at = progress.first_at + timedelta(seconds=eta_seconds)
     return LaunchCheck(
         ok=not problems,
         problems=problems,
-        warnings=await _warnings(session, progress, ready),
+        warnings=await _warnings(session, progress, ready, open_share),
         contacts=ready.contacts,
         suppressed=ready.suppressed,
         missing_variables=missing,
-        eta_seconds=progress.eta_seconds,
+        eta_seconds=eta_seconds,
         sending_seconds=progress.sending_seconds,
         opens_at=progress.opens_at,
-        open_share=progress.open_share,
+        open_share=open_share,
         finishes_at=finishes_at,
         closes_at=finishes_at + timedelta(seconds=progress.campaign.reply_window_seconds),
     )
@@ -68,15 +73,6 @@ def _needs(campaign: Campaign) -> TemplateFacts:
     )
 
 
-async def _lacking_by_variant(session: AsyncSession, campaign: Campaign) -> list[LackingByVariant]:
-    found = []
-    for variant in campaign.variants:
-        required = check_template(variant["text"]).required
-        if count := await count_lacking(session, campaign.id, required):
-            found.append(LackingByVariant(name=variant["name"], count=count, variables=sorted(required)))
-    return found
-
-
 def _problems(campaign: Campaign, ready: Readiness) -> list[LaunchProblem]:
     problems = []
     if campaign.status != CampaignStatus.DRAFT:
@@ -88,7 +84,9 @@ def _problems(campaign: Campaign, ready: Readiness) -> list[LaunchProblem]:
     return problems
 
 
-async def _warnings(session: AsyncSession, progress: Progress, ready: Readiness) -> list[LaunchProblem]:
+async def _warnings(
+    session: AsyncSession, progress: Progress, ready: Readiness, open_share: float
+) -> list[LaunchProblem]:
     warnings = []
     view = await find_channel(session, progress.campaign.channel_id)
     if view is not None and view.channel.status != ChannelStatus.ACTIVE:
@@ -97,7 +95,7 @@ async def _warnings(session: AsyncSession, progress: Progress, ready: Readiness)
     if ready.contacts and ready.suppressed == ready.contacts:
         said = "Every contact has asked not to be written to: nothing will go out."
         warnings.append(LaunchProblem(code="all_suppressed", message=said))
-    if progress.left_in and ready.contacts and progress.open_share == 0:
+    if progress.left_in and ready.contacts and open_share == 0:
         said = "The send windows of the campaign and of its channel are never open together: nothing would go out."
         warnings.append(LaunchProblem(code="windows_never_open", message=said))
     if progress.others:

@@ -22,18 +22,19 @@ def time_needed(start: datetime, work: Mapping[Windows, float]) -> float:
 
     One piece of work is done at a time, whichever is open. Work that can never be done counts as two weeks.
     """
-    left = {windows: seconds for windows, seconds in work.items() if seconds > 0}
+    groups = [windows for windows, seconds in work.items() if seconds > 0]
+    left = {number: work[windows] for number, windows in enumerate(groups)}
     total = sum(left.values())
-    for begin, end, open_now in _steps(start, list(left)):
+    for begin, end, open_now in _steps(start, groups):
         open_now &= left.keys()
-        todo, room = sum(left[windows] for windows in open_now), (end - begin).total_seconds()
+        todo, room = sum(left[number] for number in open_now), (end - begin).total_seconds()
         if len(open_now) == len(left) and todo <= room:
             return (begin - start).total_seconds() + todo
         share = 1.0 if todo <= room else room / todo
-        for windows in open_now:
-            left[windows] *= 1 - share
-            if left[windows] <= 0:
-                del left[windows]
+        for number in open_now:
+            left[number] *= 1 - share
+            if left[number] <= 0:
+                del left[number]
     done = total - sum(left.values())
     return LOOKED_AHEAD.total_seconds() * (total / done if done > 0 else 1.0) if left else 0.0
 
@@ -55,18 +56,19 @@ def open_share(start: datetime, windows: Windows) -> float:
     return opened / timedelta(days=7).total_seconds()
 
 
-def _steps(start: datetime, groups: list[Windows]) -> Iterator[tuple[datetime, datetime, set[Windows]]]:
-    """The time from `start` on, cut wherever a group opens or closes, each piece with the groups open in it."""
+def _steps(start: datetime, groups: list[Windows]) -> Iterator[tuple[datetime, datetime, set[int]]]:
+    """The time from `start` on, cut wherever a group opens or closes, each piece with the places in the list of those
+    that are open in it (places, since windows take their time to be hashed)."""
     last = start + LOOKED_AHEAD
-    turns: dict[datetime, list[tuple[Windows, bool]]] = {start: [], last: []}
-    for windows in groups:
+    turns: dict[datetime, list[tuple[int, bool]]] = {start: [], last: []}
+    for number, windows in enumerate(groups):
         for begin, end in _cut(_all_open(windows, _day(start)), start, last):
-            turns.setdefault(begin, []).append((windows, True))
-            turns.setdefault(end, []).append((windows, False))
-    open_now: set[Windows] = set()
+            turns.setdefault(begin, []).append((number, True))
+            turns.setdefault(end, []).append((number, False))
+    open_now: set[int] = set()
     for begin, end in pairwise(sorted(turns)):
-        open_now -= {windows for windows, opens in turns[begin] if not opens}
-        open_now |= {windows for windows, opens in turns[begin] if opens}
+        open_now -= {number for number, opens in turns[begin] if not opens}
+        open_now |= {number for number, opens in turns[begin] if opens}
         yield begin, end, set(open_now)
 
 

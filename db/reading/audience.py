@@ -16,14 +16,16 @@ SAMPLE = 2000
 """Contacts whose variables are looked at to tell which there are: all of a smaller campaign."""
 
 _ALL = "SELECT position, variables FROM enrollments WHERE campaign_id = :campaign_id"
-# Steps of the golden ratio: as even as equal ones, and never in time with rows that alternate.
+# Steps of the golden ratio: as even as equal ones, and never in time with rows that alternate. The cast lets the index
+# of positions be used: compared with a fraction, every row before the place would be read.
 _SPREAD = """
     SELECT DISTINCT one.position, one.variables
     FROM (SELECT min(position) AS low, max(position) AS high FROM enrollments WHERE campaign_id = :campaign_id) bounds,
     generate_series(1, :sample) AS step,
     LATERAL (
         SELECT position, variables FROM enrollments
-        WHERE campaign_id = :campaign_id AND position >= low + floor((high - low + 1) * mod(step * 0.6180339887, 1))
+        WHERE campaign_id = :campaign_id
+          AND position >= CAST(low + floor((high - low + 1) * mod(step * 0.6180339887, 1)) AS bigint)
         ORDER BY position LIMIT 1
     ) one
 """

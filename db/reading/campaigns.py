@@ -1,10 +1,11 @@
 """What is shown of campaigns: the list, one of them, and what a launch would meet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, text, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Text, func, text, tuple_, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -57,12 +58,14 @@ class LackingContact:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a launch would meet: `lacking` holds the first of `lacking_count` contacts."""
+    """What a launch would meet: `lacking` holds the first of `lacking_count` contacts; `lacking_apart` counts those who
+    lack something of each set of variables that was asked about apart."""
 
     contacts: int
     suppressed: int
     lacking_count: int
     lacking: list[LackingContact]
+    lacking_apart: tuple[int, ...] = ()
 
 
 _SUPPRESSED = text("""
@@ -71,44 +74,37 @@ _SUPPRESSED = text("""
 """)
 
 
-async def readiness(session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, *, shown: int) -> Readiness:
-    """Counts the contacts of a campaign, those suppressed, and those who lack what `facts` require."""
-    total = (
-        await session.exec(select(func.count()).select_from(Enrollment).where(Enrollment.campaign_id == campaign_id))
-    ).one()
+async def readiness(
+    session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, *, apart: Sequence[frozenset[str]] = (), shown: int
+) -> Readiness:
+    """Counts the contacts of a campaign, those suppressed, and those who lack what `facts` require, or each of `apart`.
+
+    All but the suppressed are counted in one look at the contacts, of whom there may be many.
+    """
+    counts = [func.count().filter(_lacks(required)) for required in (facts.required, *apart)]
+    counted = select(func.count(), *counts).select_from(Enrollment).where(col(Enrollment.campaign_id) == campaign_id)
+    total, lacking, *each = (await session.execute(counted)).one()
     suppressed = (await session.execute(_SUPPRESSED, {"campaign_id": campaign_id})).scalar_one()
-    lacking_count, lacking = await _lacking(session, campaign_id, facts, shown)
-    return Readiness(contacts=total, suppressed=suppressed, lacking_count=lacking_count, lacking=lacking)
+    first = await _lacking(session, campaign_id, facts, shown) if lacking else []
+    return Readiness(
+        contacts=total, suppressed=suppressed, lacking_count=lacking, lacking=first, lacking_apart=tuple(each)
+    )
 
 
-async def _lacking(
-    session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, shown: int
-) -> tuple[int, list[LackingContact]]:
-    """Blank values are never stored, so that a key that is there has a value."""
-    if not facts.required:
-        return 0, []
-    lacks = _lacks(campaign_id, facts.required)
-    count = await count_lacking(session, campaign_id, facts.required)
-    if count == 0:
-        return 0, []
+async def _lacking(session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, shown: int) -> list[LackingContact]:
     rows = await session.exec(
         select(Enrollment, Contact.phone)
         .join(Contact, col(Contact.id) == Enrollment.contact_id)
-        .where(*lacks)
+        .where(col(Enrollment.campaign_id) == campaign_id, _lacks(facts.required))
         .order_by(col(Enrollment.position))
         .limit(shown)
     )
-    return count, [LackingContact(row.contact_id, phone, sorted(missing(facts, row.variables))) for row, phone in rows]
+    return [LackingContact(row.contact_id, phone, sorted(missing(facts, row.variables))) for row, phone in rows]
 
 
-async def count_lacking(session: AsyncSession, campaign_id: UUID, required: frozenset[str]) -> int:
-    """How many contacts of a campaign lack a value for one of these variables."""
-    if not required:
-        return 0
-    lacks = _lacks(campaign_id, required)
-    return (await session.exec(select(func.count()).select_from(Enrollment).where(*lacks))).one()
-
-
-def _lacks(campaign_id: UUID, required: frozenset[str]) -> tuple[ColumnElement[bool], ...]:
-    has_all = type_coerce(col(Enrollment.variables), JSONB).has_all(array(sorted(required)))
-    return col(Enrollment.campaign_id) == campaign_id, ~has_all
+def _lacks(required: frozenset[str]) -> ColumnElement[bool]:
+    """Blank values are never stored, so that a key that is there has a value."""
+    has_all: ColumnElement[bool] = type_coerce(col(Enrollment.variables), JSONB).has_all(
+        array(sorted(required), type_=Text)
+    )
+    return ~has_all
