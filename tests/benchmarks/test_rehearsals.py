@@ -40,20 +40,23 @@ async def test_a_thousand_contacts_over_a_day(figures: Figures) -> None:
 
 
 def record(figures: Figures, number: int, case: str, plan: Length, real: Length) -> None:
-    """Both lengths beside what was foretold; a real run may come neither later nor sooner than a twentieth."""
-    for offset, name in enumerate(Length._fields):
-        what, came, told = f"{case}: {name}", getattr(real, name), ("foretold", getattr(plan, name))
-        figures.add(f"r{number + 2 * offset}", what, came, "s", told, at_most(LATEST, "ratio"))
-        figures.add(f"r{number + 2 * offset + 1}", f"{what}, at least", came, "s", told, at_least(EARLIEST, "ratio"))
+    """Both lengths beside what was foretold; a campaign may end neither later nor sooner by more than a twentieth.
+
+    How long the sending takes depends on who happens to answer too, where Message 2 shares the rate.
+    """
+    foretold_end, foretold_sending = ("foretold", plan.whole), ("foretold", plan.sending)
+    figures.add(f"r{number}", f"{case}: start to end", real.whole, "s", foretold_end, at_most(LATEST, "ratio"))
+    figures.add(f"r{number + 1}", f"{case}: not sooner", real.whole, "s", foretold_end, at_least(EARLIEST, "ratio"))
+    figures.add(f"r{number + 2}", f"{case}: first to last Message 1", real.sending, "s", foretold_sending)
 
 
 @pytest.mark.parametrize(
     ("number", "rate", "contacts", "pacing"),
     [
         pytest.param(3, 1, 60, {"delay_seconds": 0, "batch_size": 20}, id="1-a-second"),
-        pytest.param(7, 5, 300, {"delay_seconds": 0, "batch_size": 50}, id="5-a-second"),
+        pytest.param(6, 5, 300, {"delay_seconds": 0, "batch_size": 50}, id="5-a-second"),
         pytest.param(
-            11, 50, 200, {"delay_seconds": 0.2, "batch_size": 50, "batch_pause_seconds": 5}, id="delay-and-batches"
+            9, 50, 200, {"delay_seconds": 0.2, "batch_size": 50, "batch_pause_seconds": 5}, id="delay-and-batches"
         ),
     ],
 )
