@@ -19,6 +19,19 @@ HEIGHT = 800
 BEFORE_A_SIGN_IN = {"/sign-in"}
 
 
+async def _rehearse(page: Page) -> None:
+    await page.get_by_role("button", name="Rehearse").click()
+    await page.get_by_role("heading", name="Calendar of sends").wait_for(timeout=60_000)
+
+
+async def _draw(page: Page) -> None:
+    await page.locator("[data-points]").wait_for()
+
+
+FIRST = {"/campaigns/{campaign_id}/rehearsal": _rehearse, "/campaigns/{campaign_id:uuid}": _draw}
+"""What is done, or waited for, before the picture is taken."""
+
+
 async def take(browser: Browser, stack: Stack, place: Path) -> int:
     """Takes all of them; returns how many."""
     async with first_visit(browser, stack):
@@ -36,6 +49,8 @@ async def take(browser: Browser, stack: Stack, place: Path) -> int:
 
 async def _shoot(page: Page, stack: Stack, path: str, file: Path) -> int:
     await page.goto(PAGES[path](stack), wait_until="load")
+    if path in FIRST:
+        await FIRST[path](page)
     await page.screenshot(path=file, full_page=True)
     return 1
 
