@@ -74,9 +74,7 @@ class Facts:
         channel = replace(self.gate.channel, quota=None, next_slot_at=None)
         if is_breaker_probe:
             channel = replace(channel, breaker_until=None)
-        elif (
-            self.breath is not None
-        ):  # a failure has become known since: who has a slot far ahead waits as the others do
+        elif self.breath is not None and self.is_doubtful:
             channel = replace(channel, breaker_until=self.gate.now + self.breath)
         return replace(self.gate, credits_left=None, channel=channel)
 

@@ -221,6 +221,28 @@ async def test_the_breaker_opens_within_ten_failures_lets_one_probe_through_and_
     assert set(platform.references().values()) == {1}
 
 
+@pytest.mark.parametrize(("in_a_row", "goes_on"), [(1, True), (2, False)])
+async def test_a_claim_that_waits_for_its_slot_is_held_when_failures_in_a_row_become_known(
+    database: Database, in_a_row: int, goes_on: bool
+) -> None:
+    world = await World.make(database, rate_per_second=1.0)
+    await world.run("UPDATE channels SET next_slot_at = clock_timestamp() + interval '0.6 seconds' WHERE id = :channel")
+    person = await world.person()
+    platform = PlatformDouble()
+    sending = asyncio.create_task(one_attempt(person, platform))
+
+    async def claimed() -> bool:
+        return await person.status() == "sending"
+
+    await until(claimed)
+    known = f'{{"state": "closed", "consecutive_failures": {in_a_row}}}'
+    await world.run("UPDATE channels SET breaker = CAST(:known AS jsonb) WHERE id = :channel", known=known)
+    await sending
+
+    assert (len(platform.calls) == 1) is goes_on
+    assert await person.status() == ("sent" if goes_on else "held")
+
+
 async def test_a_fast_channel_whose_platform_takes_its_time_to_fail_makes_few_calls(database: Database) -> None:
     world = await World.make(database, rate_per_second=20)
     platform = PlatformDouble(usually=slowly(0.35, then=fail(Transient("no connection"))))
