@@ -23,6 +23,10 @@ HEAD_START_SECONDS = 4.0
 """Campaigns are made one after the other; each has people enough to be still at work when the trouble begins."""
 
 THROUGHPUT = 0.9
+THROUGHPUT_IN_SHORT = 0.5
+"""The short form counts some sixteen messages while other faults keep the same two cores busy: two late are 12 %.
+An account that shares the others' trouble (their breaker, their senders) would send next to nothing."""
+
 LATE_SECONDS = 1.0
 """A call that is held up for longer than this after its slot is given up by the sender."""
 
@@ -63,11 +67,12 @@ async def run(scene: Scene, chance: Random, short: bool) -> Outcome:
     }
     # In the short form the trouble is over before the slow platform's fifth answer is given up.
     judged = [failures["down"]] if short else list(failures.values())
+    kept = THROUGHPUT_IN_SHORT if short else THROUGHPUT
     conditions = {
         f"the breaker opens, within {FAILURES} failures ({failures})": all(
             FAILURES_AT_LEAST <= count <= FAILURES for count in judged
         ),
-        f"the sound account keeps 90 % ({during:.2f}/s of {before:.2f}/s)": during >= THROUGHPUT * before,
+        f"the sound account keeps {kept:.0%} ({during:.2f}/s of {before:.2f}/s)": during >= kept * before,
         f"no burst after the recovery ({bursts} too early)": not any(bursts),
     }
     scaled = "" if short else " (scaled from 30 min)"
