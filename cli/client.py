@@ -148,6 +148,14 @@ class Api:
         """The contacts of a campaign, fetched page by page."""
         return self._pages(f"/api/campaigns/{campaign_id}/contacts", CampaignContact, **filters)
 
+    def metrics(self) -> str:
+        """What the process counts and what waits, in Prometheus' text format."""
+        with _in_words(self.url):
+            answer = self._http.get("/metrics")
+        if not answer.is_success:
+            _refuse(answer)
+        return answer.text
+
     @contextmanager
     def events(self, campaign_id: str) -> Iterator[Iterator[str]]:
         """The lines of a campaign's event stream. A stream that breaks or falls silent raises `ApiUnreachable`."""

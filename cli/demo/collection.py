@@ -1,16 +1,24 @@
-"""Gathers the evidence: waits until the platform has told everything, then reads both accounts."""
+"""Gathers the evidence: waits until all was told and taken in, then reads both accounts."""
 
 import time
 from collections.abc import Callable
 from datetime import datetime
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from cli.client import Api
 from cli.demo.evidence import Evidence, Imported, Told
 from cli.demo.platform import Platform
+from cli.demo.preparation import patiently
 from cli.demo.runs import Run
 from cli.shapes import CampaignContact, MessageState
+from cli.words import say
 
 SETTLE_SECONDS = 30.0
+TAKEN_IN_SECONDS = 90.0
+"""What was acknowledged while something was away takes effect with the next sweep, within a minute."""
+
+UNPROCESSED = "relance_inbound_unprocessed_events"
 POLL_SECONDS = 0.2
 PAGE = "200"
 OPTED_OUT = "opted_out"
@@ -25,6 +33,27 @@ def wait_until_told(platform: Platform, device: str, check: Callable[[], None]) 
     while platform.busy() and time.monotonic() < deadline:
         check()
         time.sleep(POLL_SECONDS)
+
+
+def wait_until_taken_in(api: Api, check: Callable[[], None]) -> None:
+    """Wait, at most `TAKEN_IN_SECONDS`, until Relance has acted on every event that it acknowledged."""
+    deadline = time.monotonic() + TAKEN_IN_SECONDS
+    told = False
+    while (waiting := patiently(lambda: _waiting(api))) != 0 and time.monotonic() < deadline:
+        if waiting and not told:
+            say(f"{waiting:g} events of the platform are stored and wait for the next sweep")
+            told = True
+        check()
+        time.sleep(POLL_SECONDS)
+
+
+def _waiting(api: Api) -> float | None:
+    """Events of the whole installation that are stored and not acted on; None while nobody knows."""
+    for family in text_string_to_metric_families(api.metrics()):
+        for sample in family.samples:
+            if sample.name == UNPROCESSED and sample.labels["state"] == "waiting":
+                return sample.value
+    return None
 
 
 def collect(api: Api, platform: Platform, run: Run) -> Evidence:

@@ -34,9 +34,9 @@ class StubApi:
         """One more JSON answer for this call."""
         self._add(method, path, (status, "application/json", json.dumps(body).encode()))
 
-    def text(self, path: str, content: str) -> None:
-        """A CSV download."""
-        self._add("GET", path, (200, "text/csv", content.encode()))
+    def text(self, path: str, content: str, kind: str = "text/csv") -> None:
+        """One more text for this address, a CSV download by default."""
+        self._add("GET", path, (200, kind, content.encode()))
 
     def problem(self, method: str, path: str, status: int, detail: str, **more: Any) -> None:
         """One more problem+json answer for this call; `retry_after` becomes a header."""

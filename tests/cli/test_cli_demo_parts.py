@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.client import Api
 from cli.demo import script
+from cli.demo.collection import wait_until_taken_in
 from cli.demo.command import CONTACTS, Options, play
 from cli.demo.place import stage
 from cli.demo.platform import Platform
@@ -128,6 +130,22 @@ def test_resume_and_verify_need_a_run(tmp_path: Path) -> None:
     for wanted in (options, replace(options, resume=False, verify=True)):
         with pytest.raises(StackError, match="there is no demo"):
             play(Settings(data_dir=tmp_path), wanted)
+
+
+def test_the_verdict_waits_until_every_acknowledged_event_was_acted_on(
+    stub: StubApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gauge = 'relance_inbound_unprocessed_events{{state="unmatched"}} 7.0\n{}'
+    for page in ("# the database is away\n", gauge.format('relance_inbound_unprocessed_events{state="waiting"} 2.0\n')):
+        stub.text("/metrics", page, "text/plain")
+    stub.problem("GET", "/metrics", 503, "The API is stopping.")
+    stub.text("/metrics", gauge.format('relance_inbound_unprocessed_events{state="waiting"} 0.0\n'), "text/plain")
+    looks = []
+    with Api(stub.url, "key") as api:
+        wait_until_taken_in(api, lambda: looks.append("looked"))
+    assert len(looks) == 2
+    assert [path for _, path, _ in stub.asked] == ["/metrics"] * 4
+    assert "2 events of the platform are stored" in capsys.readouterr().err
 
 
 async def _with_simulator(tmp_path: Path, act: Callable[[str], None]) -> None:
