@@ -243,6 +243,7 @@ async def test_a_claim_that_waits_for_its_slot_is_held_when_failures_in_a_row_be
     assert await person.status() == ("sent" if goes_on else "held")
 
 
+@pytest.mark.alone  # how many calls go out until the failures are on record is a matter of time
 async def test_a_fast_channel_whose_platform_takes_its_time_to_fail_makes_few_calls(database: Database) -> None:
     world = await World.make(database, rate_per_second=20)
     platform = PlatformDouble(usually=slowly(0.35, then=fail(Transient("no connection"))))

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from cli.demo.runs import load_run
-from cli.stack.probes import free_port
+from cli.stack.probes import free_port, trusted
 from cli.stack.programs import ROOT
 from cli.stack.state import read_api_key, read_state
 
@@ -80,7 +80,7 @@ def _messages_out(data_dir: Path) -> int:
     state = read_state(data_dir)
     if state is None or not _under_way(data_dir):
         return 0
-    answer = httpx.get(f"{state.addresses.simulator}/control/summary", timeout=10, trust_env=False)
+    answer = httpx.get(f"{state.addresses.simulator}/control/summary", timeout=10, trust_env=False, verify=trusted())
     return int(answer.json()["accepted"])
 
 
@@ -150,7 +150,9 @@ def _answer(data_dir: Path, path: str) -> list[dict[str, Any]]:
         return []
     headers = {"Authorization": f"Bearer {key}"}
     try:
-        answer = httpx.get(f"{state.addresses.api}{path}", headers=headers, timeout=10, trust_env=False)
+        answer = httpx.get(
+            f"{state.addresses.api}{path}", headers=headers, timeout=10, trust_env=False, verify=trusted()
+        )
     except httpx.TransportError:
         return []
     return list(answer.json()["items"]) if answer.is_success else []

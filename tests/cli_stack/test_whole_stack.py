@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cli.stack.errors import PortInUseError
-from cli.stack.probes import get
+from cli.stack.probes import get, trusted
 from cli.stack.stack import ALL_PARTS, Stack, running_stack
 from settings import Settings
 from tests.cli_stack.conftest import Said
@@ -26,7 +26,7 @@ async def until_green(stack: Stack) -> None:
 async def campaigns(stack: Stack) -> httpx.Response:
     """A request that needs a valid key and the database."""
     headers = {"Authorization": f"Bearer {stack.api_key}"}
-    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+    async with httpx.AsyncClient(trust_env=False, headers=headers, verify=trusted()) as client:
         return await client.get(f"{stack.addresses.api}/api/campaigns")
 
 

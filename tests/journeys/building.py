@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from api.app import create_app
-from cli.stack.probes import answers, free_port
+from cli.stack.probes import answers, free_port, trusted
 from db.api_keys import key_row, make_key
 from db.bootstrap import OWNER_SCOPES
 from db.engine import Database
@@ -96,12 +96,16 @@ async def running_house(
         app = api_of(database, Workflows(client), settings)
         api_url = await stack.enter_async_context(serving_api(app, settings.api_port))
         await stack.enter_async_context(working(client, database, settings))
-        control = await stack.enter_async_context(httpx.AsyncClient(base_url=simulator_url, timeout=30))
+        control = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=simulator_url, timeout=30, verify=trusted())
+        )
 
         async def make() -> House:
             tenant_id, key = await new_tenant(database)
             api = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+                httpx.AsyncClient(
+                    base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=30, verify=trusted()
+                )
             )
             house = House(tenant_id, api, control, client, database, settings)
             await house.behave()

@@ -7,8 +7,7 @@ import os
 import random
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +17,9 @@ import httpx
 import pytest
 
 from cli.demo.runs import load_run
-from cli.stack.probes import free_port
+from cli.stack.probes import free_port, trusted
 from cli.stack.state import read_api_key
+from tests.waiting import until
 
 RELANCE = str(Path(sys.executable).with_name("relance"))
 PEOPLE = 50
@@ -93,14 +93,6 @@ def stack_pids(data: Path) -> dict[str, int]:
     return {name: part["pid"] for name, part in state["parts"].items()}
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 90.0) -> None:
-    """Waits for a condition."""
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.05)
-
-
 async def look(environment: dict[str, str], data: Path) -> dict[str, Any] | None:
     """The demo's campaign as the API shows it; None while there is no campaign, or no API."""
     run, key = load_run(data), read_api_key(data)
@@ -108,7 +100,7 @@ async def look(environment: dict[str, str], data: Path) -> dict[str, Any] | None
         return None
     address = f"http://127.0.0.1:{environment['RELANCE_API_PORT']}/api/campaigns/{run.campaign_id}"
     try:
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as api:
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"}, verify=trusted()) as api:
             answer = await api.get(address)
     except httpx.TransportError:
         return None
@@ -128,7 +120,7 @@ async def until_under_way(
         counts: dict[str, int] = campaign["counts"]
         return sum(counts[state] for state in ("sent", "delivered", "read")) >= sent
 
-    await until(some_are_out, f"{sent} messages are out")
+    await until(some_are_out, f"{sent} messages are out", 90)
 
 
 @pytest.mark.timeout(240)

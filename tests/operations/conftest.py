@@ -25,14 +25,14 @@ SHORT = {
 }
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def sentry() -> AsyncIterator[Sentry]:
     """Where the fleet's processes report errors to."""
     async with listening() as sentry:
         yield sentry
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def fleet(sentry: Sentry) -> AsyncIterator[Fleet]:
     """Two workers and two APIs, each a process of its own."""
     with TemporaryDirectory(prefix="relance-fleet-") as name:

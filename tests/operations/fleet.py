@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from cli.stack.probes import free_port
+from cli.stack.probes import free_port, trusted
 from cli.stack.stack import Stack
 from db.engine import Database
 from tests.journeys.building import new_tenant
@@ -94,7 +94,7 @@ class Program:
 
     async def get(self, path: str) -> httpx.Response:
         """What it answers."""
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=15) as http:
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=15, verify=trusted()) as http:
             return await http.get(path)
 
     async def page(self) -> Page:

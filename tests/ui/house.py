@@ -17,7 +17,7 @@ from cli.demo.filling import fill
 from cli.demo.platform import Platform
 from cli.demo.preparation import patiently, prepare
 from cli.demo.runs import new_run
-from cli.stack.probes import free_port
+from cli.stack.probes import free_port, trusted
 from cli.stack.stack import Stack, running_stack
 from settings import Settings
 from tests.ui.people import PASSWORD
@@ -84,7 +84,7 @@ def _is_filled(stack: Stack, campaign_id: str) -> bool:
 def asked(stack: Stack, path: str) -> Any:
     """What the API says, as its owner's key asks."""
     headers = {"Authorization": f"Bearer {stack.api_key}"}
-    answer = httpx.get(f"{stack.addresses.api}{path}", headers=headers, timeout=20, trust_env=False)
+    answer = httpx.get(f"{stack.addresses.api}{path}", headers=headers, timeout=20, trust_env=False, verify=trusted())
     answer.raise_for_status()
     return json.loads(answer.text)
 
