@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from cli.drill.judgement import over_the_rate
 from cli.drill.outcome import Outcome, Tally
 from cli.drill.scene import Scene
 from cli.drill.waiting import NotInTime, until
+from domain.breaker import FIRST_COOL_DOWN_SECONDS
 
 RATE = 4.0
 SLOW_RATE = 1.0
@@ -135,21 +137,24 @@ async def _burst(scene: Scene, channel: Channel, healed: float, rate: float) -> 
 
 
 async def _opened(scene: Scene, channel: Channel, within: float) -> float | None:
-    """When (Unix time) the API showed the channel's breaker open; None when it did not in time."""
+    """When (Unix time) the channel's breaker opened for the first time; None when it did not in time."""
+    ends: list[datetime] = []
 
     async def is_open() -> bool:
-        shown = await scene.call("GET", f"/api/channels/{channel.id}")
-        return bool(shown["breaker"]["state"] != "closed")
+        breaker = (await scene.call("GET", f"/api/channels/{channel.id}"))["breaker"]
+        if breaker["open_until"] is not None:
+            ends.append(datetime.fromisoformat(breaker["open_until"]))
+        return bool(ends)
 
     try:
         await until(is_open, "the breaker is open", within)
     except NotInTime:
         return None
-    return time.time()
+    return ends[0].timestamp() - FIRST_COOL_DOWN_SECONDS
 
 
 async def _failures(scene: Scene, channel: Channel, broken: float, opened: float | None, patience: float = 0.0) -> int:
-    """Calls, look-ups too, that had failed when the breaker was seen open (0 if it was not); a call that is not
+    """Calls, look-ups too, that had failed when the breaker opened (0 if it did not); a call that is not
     answered has failed `patience` seconds after it arrived."""
     if opened is None:
         return 0
