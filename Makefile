@@ -47,9 +47,18 @@ demo: $(INSTALLED)  ## Run a campaign against the simulator, from CSV to result,
 up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 	@$(BIN)/relance up
 
+# Tests that judge times, or break a whole stack, run with nothing beside them; all others share two processes, file by
+# file in the order of their names: by the number of tests, the longest file (tests/kills) would come last.
+TESTS := not benchmark and not drill
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS) and not alone"
+ALONE := -m "$(TESTS) and alone"
+
 test: $(INSTALLED)  ## Run the tests (ARGS="-k name" picks some)
 ifeq ($(ARGS),)
-	@$(BIN)/python -m tests.two_sets
+	@failed=0; \
+	  $(BIN)/python -m pytest $(SHARED) || failed=1; \
+	  $(BIN)/python -m pytest $(ALONE) || failed=1; \
+	  exit $$failed
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif

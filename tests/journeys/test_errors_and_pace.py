@@ -9,8 +9,6 @@ import pytest
 from tests.journeys.house import Campaign, Channel, House, new_phones
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
-
 
 def rejecting(phones: list[str]) -> list[dict[str, Any]]:
     """Rules by which the platform rejects messages to these people."""
@@ -64,6 +62,7 @@ async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_pass
     assert await house.doubles(channel) == []
 
 
+@pytest.mark.alone
 async def test_a_few_errors_slow_it_down_and_recovery_speeds_it_up_again(house: House) -> None:
     channel = await house.channel(rate=100)
     phones = new_phones(30)
@@ -80,6 +79,7 @@ async def test_a_few_errors_slow_it_down_and_recovery_speeds_it_up_again(house: 
     await house.until_status(campaign, "completed")
 
 
+@pytest.mark.alone
 async def test_a_new_delay_takes_effect_within_one_batch(house: House) -> None:
     channel = await house.channel(rate=50)
     campaign = await house.campaign(channel, 20, pacing={"delay_seconds": 1, "batch_size": 3})

@@ -10,8 +10,6 @@ from tests.journeys.chance import seeded
 from tests.journeys.house import Campaign, House
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
-
 
 async def until_all_are_held(house: House, campaign: Campaign) -> None:
     """Waits until every contact that was launched and has no Message 1 is held, so that nothing moves any more.
@@ -50,6 +48,7 @@ async def test_fifty_pauses_and_resumes_send_to_each_contact_exactly_once(house:
     assert sorted(post["phone"] for post in await house.posts(channel)) == sorted(campaign.phones)
 
 
+@pytest.mark.alone
 async def test_a_pause_takes_effect_at_once_and_holds_until_the_resume(house: House) -> None:
     channel = await house.channel(rate=20)
     campaign = await house.campaign(channel, 40, pacing={"delay_seconds": 0, "batch_size": 40})
@@ -74,6 +73,7 @@ async def test_a_pause_takes_effect_at_once_and_holds_until_the_resume(house: Ho
     assert await house.doubles(channel) == []
 
 
+@pytest.mark.alone
 async def test_a_cancel_says_how_many_it_stopped_and_nothing_goes_out_afterwards(house: House) -> None:
     channel = await house.channel(rate=20)
     campaign = await house.campaign(channel, 60, pacing={"delay_seconds": 0.02, "batch_size": 20})

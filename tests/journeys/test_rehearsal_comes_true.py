@@ -3,12 +3,8 @@
 That the real run comes no later either is a matter of speed: `tests/benchmarks/test_rehearsals.py` holds both sides.
 """
 
-import pytest
-
 from tests.journeys.foretelling import foretold, happened
 from tests.journeys.house import House
-
-pytestmark = pytest.mark.alone
 
 EARLIEST = 0.95
 """A real run that came earlier than this part of what was foretold would show a rehearsal that is slower than life."""

@@ -11,8 +11,6 @@ from tests.journeys.chance import seeded
 from tests.journeys.house import Campaign, House, new_phones
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
-
 FIRST, SECOND = "Hello N0", "Thanks N0, here is more."
 
 
@@ -65,6 +63,7 @@ async def test_a_late_reply_is_recorded_and_opens_nothing(house: House) -> None:
     assert await house.texts(channel, phone) == [FIRST]
 
 
+@pytest.mark.alone
 async def test_a_reply_while_message_1_is_in_flight_counts_once_it_is_sent(house: House) -> None:
     channel = await house.channel()
     [phone] = phones = new_phones(1)
@@ -84,6 +83,7 @@ async def test_a_reply_while_message_1_is_in_flight_counts_once_it_is_sent(house
     assert await house.interactions(campaign) == [(True, None)]
 
 
+@pytest.mark.alone
 async def test_a_receipt_and_a_reply_that_overtake_the_answer_of_message_1_count(house: House) -> None:
     late = 2.5  # within the send timeout of 3 s
     at_once = {"min_seconds": 0, "max_seconds": 0}
@@ -103,6 +103,7 @@ async def test_a_receipt_and_a_reply_that_overtake_the_answer_of_message_1_count
     assert (await house.counts(campaign))["replied"] == 1
 
 
+@pytest.mark.alone
 async def test_a_text_while_message_1_is_in_flight_does_not_count_when_the_platform_rejects_it(house: House) -> None:
     channel = await house.channel()
     [phone] = phones = new_phones(1)
@@ -151,6 +152,7 @@ async def test_three_texts_in_a_row_get_one_message_2_and_the_repeats_are_logged
     assert sorted(counted for counted, _ in recorded) == [False, False, True]
 
 
+@pytest.mark.alone
 async def test_a_reply_whose_signal_was_lost_still_gets_message_2_when_the_window_ends(house: House) -> None:
     channel = await house.channel()
     campaign = await house.campaign(channel, reply_window_seconds=2)
@@ -182,6 +184,7 @@ async def record_without_signal(house: House, campaign: Campaign, phone: str) ->
         assert await mark_processed(session, event_id)
 
 
+@pytest.mark.alone
 async def test_replies_at_the_windows_last_instant_have_exactly_one_winner(house: House) -> None:
     chance = seeded()
     channel = await house.channel()

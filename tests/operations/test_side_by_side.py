@@ -11,13 +11,12 @@ from tests.journeys.platform_log import most_in_any_second
 from tests.operations.fleet import Fleet
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
-
 RATE = 10
 EDGE = 2
 """A second's two edges may both hold a message, and one that came late on busy cores may fall into it."""
 
 
+@pytest.mark.alone
 async def test_a_campaign_through_two_of_each_keeps_its_rate_and_loses_nothing_with_one_of_each(
     fleet: Fleet, house: House
 ) -> None:

@@ -13,8 +13,6 @@ from tests.journeys.house import House
 from tests.operations.fleet import Fleet
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
-
 QUEUES = (TASK_QUEUE, SEND_TASK_QUEUE)
 
 MISSED_WITHIN = 15.0
@@ -80,6 +78,7 @@ async def test_an_api_told_to_stop_serves_on_for_a_while_but_is_not_ready(fleet:
         await draining.stop()
 
 
+@pytest.mark.alone
 async def test_killed_workers_are_missed_within_fifteen_seconds(fleet: Fleet, house: House) -> None:
     api = fleet.apis[0]
 
