@@ -47,11 +47,10 @@ demo: $(INSTALLED)  ## Run a campaign against the simulator, from CSV to result,
 up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 	@$(BIN)/relance up
 
-# Tests that judge times run with nothing beside them; all others share three processes (one more than the processors
-# of a small machine, as much is waited for), file by file in the order of their names: by the number of tests, the
-# longest file (tests/kills) would come last.
+# Tests that judge times, or break a whole stack, run with nothing beside them; all others share two processes, file by
+# file in the order of their names: by the number of tests, the longest file (tests/kills) would come last.
 TESTS := not benchmark and not drill
-SHARED := -n 3 --dist loadfile --no-loadscope-reorder -m "$(TESTS) and not alone"
+SHARED := -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS) and not alone"
 ALONE := -m "$(TESTS) and alone"
 
 test: $(INSTALLED)  ## Run the tests (ARGS="-k name" picks some)
