@@ -24,7 +24,14 @@ PAGE = "200"
 OPTED_OUT = "opted_out"
 
 
-def wait_until_told(platform: Platform, device: str, check: Callable[[], None]) -> None:
+def gather(api: Api, platform: Platform, run: Run, check: Callable[[], None]) -> Evidence:
+    """Both accounts of the run's campaign once all was told and taken in; `check` is called while it waits."""
+    _wait_until_told(platform, check)
+    _wait_until_taken_in(api, check)
+    return patiently(lambda: collect(api, platform, run))
+
+
+def _wait_until_told(platform: Platform, check: Callable[[], None]) -> None:
     """Wait, at most `SETTLE_SECONDS`, until the platform has told its last receipt and reply.
 
     What is still untold then is counted in the evidence; other devices may keep the platform busy for longer.
@@ -35,7 +42,7 @@ def wait_until_told(platform: Platform, device: str, check: Callable[[], None]) 
         time.sleep(POLL_SECONDS)
 
 
-def wait_until_taken_in(api: Api, check: Callable[[], None]) -> None:
+def _wait_until_taken_in(api: Api, check: Callable[[], None]) -> None:
     """Wait, at most `TAKEN_IN_SECONDS`, until Relance has acted on every event that it acknowledged."""
     deadline = time.monotonic() + TAKEN_IN_SECONDS
     told = False

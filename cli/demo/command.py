@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from cli.client import Api, ApiError
-from cli.demo.collection import collect, wait_until_taken_in, wait_until_told
+from cli.demo.collection import gather
 from cli.demo.filling import fill
 from cli.demo.judgement import judge
 from cli.demo.place import Place, stage
@@ -133,9 +133,7 @@ def _perform(
         if not options.verify:
             run = prepare(api, platform, run, lambda step: save_run(settings.data_dir, step))
             _watch(api, place, run, console, deadline=times[0] + options.limit)
-        wait_until_told(platform, run.device, place.check)
-        wait_until_taken_in(api, place.check)
-        evidence = patiently(lambda: collect(api, platform, run))
+        evidence = gather(api, platform, run, place.check)
         filled = patiently(lambda: fill(api, platform, run)) if options.keep and evidence.status in OVER else []
     platform.close()
     verdict = judge(evidence)

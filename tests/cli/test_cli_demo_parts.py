@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from cli.client import Api
 from cli.demo import script
-from cli.demo.collection import wait_until_taken_in
+from cli.demo.collection import gather
 from cli.demo.command import CONTACTS, Options, play
 from cli.demo.place import stage
 from cli.demo.platform import Platform
@@ -132,26 +133,36 @@ def test_resume_and_verify_need_a_run(tmp_path: Path) -> None:
             play(Settings(data_dir=tmp_path), wanted)
 
 
-def test_the_verdict_waits_until_every_acknowledged_event_was_acted_on(
-    stub: StubApi, capsys: pytest.CaptureFixture[str]
+async def _with_simulator(tmp_path: Path, act: Callable[[str], None]) -> None:
+    """Run blocking code against a real simulator."""
+    async with serving(SimulatorConfig(data_dir=tmp_path)) as url:
+        await asyncio.to_thread(act, url)
+
+
+async def test_both_accounts_are_read_only_when_every_acknowledged_event_was_acted_on(
+    stub: StubApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gauge = 'relance_inbound_unprocessed_events{{state="unmatched"}} 7.0\n{}'
     for page in ("# the database is away\n", gauge.format('relance_inbound_unprocessed_events{state="waiting"} 2.0\n')):
         stub.text("/metrics", page, "text/plain")
     stub.problem("GET", "/metrics", 503, "The API is stopping.")
     stub.text("/metrics", gauge.format('relance_inbound_unprocessed_events{state="waiting"} 0.0\n'), "text/plain")
+    run = new_run(CONTACTS, rate=10, window_seconds=10).model_copy(update={"campaign_id": str(UUID(int=1))})
+    page = f"/api/campaigns/{run.campaign_id}"
+    stub.on("GET", page, {"id": run.campaign_id, "status": "completed"})
+    stub.on("GET", f"{page}/contacts", {"items": [], "next_cursor": None})
     looks = []
-    with Api(stub.url, "key") as api:
-        wait_until_taken_in(api, lambda: looks.append("looked"))
+
+    def act(url: str) -> None:
+        platform = Platform(url)
+        with Api(stub.url, "key") as api:
+            assert gather(api, platform, run, lambda: looks.append("looked")).status == "completed"
+        platform.close()
+
+    await _with_simulator(tmp_path, act)
     assert len(looks) == 2
-    assert [path for _, path, _ in stub.asked] == ["/metrics"] * 4
+    assert [path.partition("?")[0] for _, path, _ in stub.asked] == ["/metrics"] * 4 + [page, f"{page}/contacts"]
     assert "2 events of the platform are stored" in capsys.readouterr().err
-
-
-async def _with_simulator(tmp_path: Path, act: Callable[[str], None]) -> None:
-    """Run blocking code against a real simulator."""
-    async with serving(SimulatorConfig(data_dir=tmp_path)) as url:
-        await asyncio.to_thread(act, url)
 
 
 async def test_a_webhook_is_registered_once_and_moves_with_the_api(tmp_path: Path) -> None:
