@@ -8,13 +8,14 @@ from tests.journeys.house import Channel, House
 from tests.journeys.platform_log import most_in_any_second, within
 from tests.waiting import until
 
+pytestmark = pytest.mark.alone
+
 
 async def channel_status(house: House, channel: Channel) -> str:
     """The channel's state as the API shows it."""
     return str((await house.call("GET", f"/api/channels/{channel.id}", expect=200))["status"])
 
 
-@pytest.mark.alone
 async def test_work_is_parked_while_the_key_is_refused_and_released_with_a_new_one(house: House) -> None:
     channel = await house.channel(rate=20)
     campaign = await house.campaign(channel, 20, reply_window_seconds=1)
@@ -41,7 +42,6 @@ async def test_work_is_parked_while_the_key_is_refused_and_released_with_a_new_o
     assert await house.doubles(channel) == []
 
 
-@pytest.mark.alone
 async def test_a_platform_that_is_down_meets_no_storm_and_everything_goes_out_afterwards(house: House) -> None:
     channel = await house.channel(rate=20)
     campaign = await house.campaign(
@@ -61,7 +61,6 @@ async def test_a_platform_that_is_down_meets_no_storm_and_everything_goes_out_af
     await house.until_status(campaign, "completed")
 
 
-@pytest.mark.alone
 async def test_nobody_calls_a_platform_that_asked_to_wait_before_its_time(house: House) -> None:
     channel = await house.channel(rate=20)
     await house.fault({"kind": "throttle", "retry_after": 2, "match": {"device": channel.device, "next_n": 1}})

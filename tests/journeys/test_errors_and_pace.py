@@ -31,6 +31,7 @@ async def until_paused_with(house: House, campaign: Campaign, words: str) -> dic
     return await house.show(campaign)
 
 
+@pytest.mark.alone
 async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_passes(house: House) -> None:
     channel = await house.channel(rate=50)
     phones = new_phones(60)
