@@ -114,7 +114,11 @@ class ChannelDeliveries(Deliveries):
         return step
 
     async def _call(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight:
-        changed = await self._await_turn(granted, request)
+        try:
+            changed = await self._await_turn(granted, request)
+        except asyncio.CancelledError:  # the worker stops, or could not tell in time that it lives
+            await self._ledger.let_go(granted.attempt, request)
+            raise
         if changed is not None:
             return changed
         connector = self._connectors[granted.destination.platform]
@@ -146,7 +150,7 @@ class ChannelDeliveries(Deliveries):
                 changed = await self._ledger.confirm(granted, request, self._times.lease)
                 if changed is not None:
                     return changed
-        raise _later(self._times.lease.total_seconds(), "this process is held up; the claim is left to run out")
+        return await self._ledger.let_go(granted.attempt, request)  # this process is held up
 
     def _credentials(self, destination: Destination) -> Credentials:
         try:
@@ -203,7 +207,11 @@ class ChannelDeliveries(Deliveries):
             await self._unsettled(attempt, request, error.message)
             expired = ChannelStatus.CREDENTIALS_EXPIRED
             return await self._ledger.channel_closed(attempt, request, expired, error.message)
-        await self._unsettled(attempt, request, f"could not ask the platform: {error.message}")
+        reason = f"could not ask the platform: {error.message}"
+        if isinstance(error, Transient | OutcomeUnknown):
+            await self._ledger.not_answered(attempt, request, reason, self._times.grace)
+        else:
+            await self._unsettled(attempt, request, reason)
         if isinstance(error, Throttled):
             await self._ledger.slow_down(request, error.retry_after_seconds)
             raise _later(error.retry_after_seconds, "the platform asked to slow down") from error

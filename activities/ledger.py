@@ -65,6 +65,11 @@ class Ledger:
         async with self._database.tenant(request.tenant_id) as session:
             return await claims.confirm(session, granted, request, lease)
 
+    async def let_go(self, attempt: Attempt, request: DeliveryRequest) -> Receipt | InFlight:
+        """The claim is given back: its maker has not called the platform and will not."""
+        async with self._database.tenant(request.tenant_id) as session:
+            return await claims.let_go(session, attempt)
+
     async def sent(
         self,
         attempt: Attempt,
@@ -158,11 +163,17 @@ class Ledger:
     ) -> Receipt | InFlight:
         """Still not known. One that died without a word wrote its request before its claim ran out, at the latest."""
         async with self._of(attempt, request) as (session, delivery):
-            if delivery is None:
-                return await as_it_stands(session, attempt)
-            now = await clock(session)
-            settle_after = (delivery.claim_expires_at or now) + grace
-            return await record.unknown(session, delivery, reason, now, settle_after=settle_after)
+            return await _still_unknown(session, attempt, delivery, reason, grace)
+
+    async def not_answered(
+        self, attempt: Attempt, request: DeliveryRequest, reason: str, grace: timedelta
+    ) -> Receipt | InFlight:
+        """Still not known, since the platform did not answer the question either; its breaker hears of that."""
+        async with self._of(attempt, request) as (session, delivery):
+            standing = await _still_unknown(session, attempt, delivery, reason, grace)
+            connection, now = await driver_of(session), await clock(session)
+            await channels.note_unanswered_question(connection, request.tenant_id, request.channel_id, now)
+            return standing
 
     async def slow_down(self, request: DeliveryRequest, seconds: float) -> None:
         """A question was answered with "too fast": nobody calls this channel's platform before it said."""
@@ -186,6 +197,16 @@ async def _put_off(
     if delivery is None:
         return await as_it_stands(session, attempt)
     return await record.not_taken(session, delivery, verdict, why, now)
+
+
+async def _still_unknown(
+    session: AsyncSession, attempt: Attempt, delivery: Delivery | None, reason: str, grace: timedelta
+) -> Receipt | InFlight:
+    if delivery is None:
+        return await as_it_stands(session, attempt)
+    now = await clock(session)
+    settle_after = (delivery.claim_expires_at or now) + grace
+    return await record.unknown(session, delivery, reason, now, settle_after=settle_after)
 
 
 async def _answered(session: AsyncSession, request: DeliveryRequest, at: datetime, *, answered: bool) -> None:

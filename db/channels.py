@@ -1,5 +1,6 @@
 """A channel's health as sends find it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,11 +24,27 @@ async def note_outcome(
     connection: Connection, tenant_id: UUID, channel_id: UUID, *, answered: bool, at: datetime
 ) -> None:
     """Tells the channel's breaker whether the platform answered; after a failure the next slot may have to wait."""
+    heard = ChannelBreaker.on_success if answered else ChannelBreaker.on_failure
+    await _note(connection, tenant_id, channel_id, heard, at)
+
+
+async def note_unanswered_question(connection: Connection, tenant_id: UUID, channel_id: UUID, at: datetime) -> None:
+    """Tells the channel's breaker that the platform did not answer a look-up."""
+    await _note(connection, tenant_id, channel_id, ChannelBreaker.on_unanswered_question, at)
+
+
+async def _note(
+    connection: Connection,
+    tenant_id: UUID,
+    channel_id: UUID,
+    heard: Callable[[ChannelBreaker, datetime], ChannelBreaker],
+    at: datetime,
+) -> None:
     channel = await connection.fetchrow(_BREAKER, tenant_id, channel_id)
     if channel is None:
         raise LookupError(f"channel {channel_id} is not there")
     before = ChannelBreaker.model_validate(channel["breaker"])
-    after = before.on_success(at) if answered else before.on_failure(at)
+    after = heard(before, at)
     if after != before:
         breath = after.breath(timedelta(seconds=channel["interval"]))
         slot = None if breath is None else at + breath

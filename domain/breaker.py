@@ -163,6 +163,10 @@ class ChannelBreaker(BaseModel):
             return self._opened(now, FIRST_COOL_DOWN_SECONDS, failures)
         return self.model_copy(update={"consecutive_failures": failures})
 
+    def on_unanswered_question(self, now: datetime) -> "ChannelBreaker":
+        """The platform did not answer a look-up: while closed that tells as much as a send, later the probe decides."""
+        return self.on_failure(now) if self.state == "closed" else self
+
     def _opened(self, now: datetime, cool_down: float, failures: int) -> "ChannelBreaker":
         return ChannelBreaker(
             state="open",

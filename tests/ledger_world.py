@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.deliveries import ChannelDeliveries, SendTimes
 from activities.ledger import Ledger
+from activities.meter import Meter
 from connectors.base import PlatformConnector
 from db.engine import Database
 from db.replies import record_text
@@ -207,9 +208,11 @@ class Person:
             return await record_text(session, self.world.tenant_id, self.world.channel_id, fact, datetime.now(UTC))
 
 
-def sender(database: Database, platform: PlatformConnector, times: SendTimes = QUICK) -> ChannelDeliveries:
+def sender(
+    database: Database, platform: PlatformConnector, times: SendTimes = QUICK, meter: Meter | None = None
+) -> ChannelDeliveries:
     """The send activity over this platform."""
-    return ChannelDeliveries(Ledger(database), {"wassenger": platform}, SECRETS, times)
+    return ChannelDeliveries(Ledger(database), {"wassenger": platform}, SECRETS, times, meter)
 
 
 async def attempt(deliveries: ChannelDeliveries, request: DeliveryRequest, number: int = 1) -> Receipt:

@@ -119,17 +119,14 @@ async def confirm(
 ) -> Receipt | InFlight | None:
     """The gate once more for a claim that had to wait, since much may have changed; None when it may call.
 
-    Its own credit, its place in the quota and its slot are taken already and do not hold it.
+    Its own credit, its place in the quota and its slot are taken already and do not hold it. A claim that ran out
+    meanwhile is its own again as long as nobody has looked it up: only its maker can have called, and did not.
     """
     delivery = await lock_attempt(session, granted.attempt)
     if delivery is None:
         return await as_it_stands(session, granted.attempt)
     now = await clock(session)
-    if (
-        delivery.status != DeliveryStatus.SENDING
-        or delivery.claim_expires_at is None
-        or delivery.claim_expires_at < now
-    ):
+    if delivery.status != DeliveryStatus.SENDING or delivery.claim_expires_at is None:
         return InFlight(0.0)
     facts = await read_facts(await driver_of(session), request, delivery)
     verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.is_breaker_probe))
@@ -140,6 +137,19 @@ async def confirm(
         return await record.held(session, delivery, verdict, now, was_probe=facts.is_probe)
     delivery.claim_expires_at = max(delivery.claim_expires_at, facts.gate.now + lease)
     return None
+
+
+async def let_go(session: AsyncSession, attempt: Attempt) -> Receipt | InFlight:
+    """The maker of a claim did not call and will not: the delivery is as it was before, but that its slot is past."""
+    delivery = await lock_attempt(session, attempt)
+    if delivery is None or delivery.status != DeliveryStatus.SENDING:
+        return await as_it_stands(session, attempt)
+    delivery.status = DeliveryStatus.QUEUED
+    delivery.claim_expires_at = None
+    delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
+    delivery.updated_at = await clock(session)
+    await record.queued_again(session, delivery)
+    return InFlight(0.0)
 
 
 async def _pass_gate(

@@ -144,6 +144,12 @@ async def held(
     return await receipt(session, delivery)
 
 
+async def queued_again(session: AsyncSession, delivery: Delivery) -> None:
+    """It is not under way any more, and nothing holds it: its turn comes again."""
+    await settle_probe(session, delivery, PROBE_WANTED)
+    await enrollments.set_message(session, delivery, MessageStatus.PENDING)
+
+
 async def out_of_credits(session: AsyncSession, delivery: Delivery, at: datetime) -> Receipt:
     """The last credit went to another send between reading and taking it."""
     return await held(session, delivery, Verdict(Decision.HOLD, Reason.CREDITS, None, "credits"), at)

@@ -22,6 +22,7 @@ from connectors.errors import (
     UnsupportedOperation,
 )
 from db.engine import Database
+from domain.breaker import FAILURES_TO_OPEN
 from domain.deliveries import Receipt, ReceiptOutcome
 from domain.statuses import ChannelStatus
 from tests.ledger_world import Person, World, attempt, sender, settle, until
@@ -219,6 +220,24 @@ async def test_the_breaker_opens_within_ten_failures_lets_one_probe_through_and_
     receipts = await asyncio.gather(*(settle(deliveries, person.message_1()) for person in people))
     assert {receipt.outcome for receipt in receipts} == {ReceiptOutcome.SENT}
     assert set(platform.references().values()) == {1}
+
+
+async def test_look_ups_that_are_not_answered_open_the_breaker_like_sends(database: Database) -> None:
+    world = await World.make(database)
+    asked, behind = await world.people(2)
+    down: list[BaseException] = [Transient("no connection")] * FAILURES_TO_OPEN
+    platform = PlatformDouble(answers=[fail(OutcomeUnknown("no answer"))], lookup_problems=down)
+
+    for _ in range(FAILURES_TO_OPEN - 1):
+        await one_attempt(asked, platform)
+    assert (await world.channel()).breaker["state"] == "closed"
+    await one_attempt(asked, platform)
+
+    assert (await world.channel()).breaker["state"] == "open"
+    assert len(platform.calls) + len(platform.lookups) == FAILURES_TO_OPEN
+    await one_attempt(behind, platform)
+    assert await behind.status() == "held"
+    assert len(platform.calls) == 1
 
 
 @pytest.mark.parametrize(("in_a_row", "goes_on"), [(1, True), (2, False)])

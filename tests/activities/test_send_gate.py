@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from activities.meter import Meter
 from connectors.errors import Rejected, Throttled
 from db.engine import Database
 from db.optouts import suppress
@@ -81,9 +83,9 @@ async def test_every_bar_is_stored_with_its_reason_and_limit_and_nothing_is_call
     world = await World.make(database)
     person = await world.person()
     await world.run(bar.because, window=_closed_window())
-    platform = PlatformDouble()
+    platform, counted = PlatformDouble(), CollectorRegistry()
 
-    receipt = await attempt(sender(database, platform), person.message_1())
+    receipt = await attempt(sender(database, platform, meter=Meter(counted)), person.message_1())
 
     delivery, enrollment = await person.delivery(), await person.enrollment()
     assert delivery is not None
@@ -93,6 +95,10 @@ async def test_every_bar_is_stored_with_its_reason_and_limit_and_nothing_is_call
     assert (delivery.hold_until is not None) == bar.ends
     assert enrollment.held == (bar.outcome == HELD)
     assert await person.log() == [(bar.outcome.value, REASON_TEXT[bar.reason])]
+    kind = {"kind": "message_1"}
+    assert counted.get_sample_value("relance_deliveries_total", kind | {"outcome": bar.outcome.value}) == 1
+    holds = counted.get_sample_value("relance_holds_total", kind | {"reason": bar.reason.value})
+    assert holds == (1 if bar.outcome == HELD else None)
 
 
 def test_every_reason_of_the_gate_that_this_engine_can_meet_is_tried() -> None:

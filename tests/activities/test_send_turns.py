@@ -1,20 +1,22 @@
-"""A process that was held up sends what it had claimed at the channel's rate, however much has come together."""
+"""A process that was held up sends what it had claimed in its turn, or gives it back: it did not call anybody."""
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities import deliveries
 from activities.deliveries import ChannelDeliveries, SendTimes
 from activities.ledger import Ledger
 from activities.spacing import TOLERANCE_SECONDS
 from db.engine import Database
-from db.ledger.attempts import Claim, Granted
-from domain.deliveries import DeliveryRequest, ReceiptOutcome
-from tests.ledger_world import SECRETS, World, attempt
+from db.ledger.attempts import Claim, Granted, InFlight
+from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
+from tests.ledger_world import QUICK, SECRETS, World, attempt, sender, settle
 from tests.platform_double import PlatformDouble
 
 PEOPLE, RATE = 20, 50.0
@@ -54,3 +56,124 @@ async def test_of_many_that_are_late_together_each_is_sent_in_its_turn(
     calls = sorted(at for at, _ in platform.calls)
     assert len(calls) == PEOPLE
     assert min(later - earlier for earlier, later in pairwise(calls)) >= 1 / RATE - 2 * TOLERANCE_SECONDS
+
+
+class Overdue(Ledger):
+    """Its first claim is told only when its lease is over."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.claims = 0
+
+    async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
+        """Late, but for the first time only."""
+        step = await super().claim(request, lease, grace)
+        self.claims += 1
+        if self.claims == 1:
+            await asyncio.sleep(lease.total_seconds() + 0.05)
+        return step
+
+
+async def test_a_claim_that_ran_out_before_its_call_is_renewed_by_its_maker(database: Database) -> None:
+    world = await World.make(database)
+    person, platform, ledger = await world.person(), PlatformDouble(), Overdue(database)
+    sending = ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, QUICK)
+
+    receipt = await attempt(sending, person.message_1())
+
+    assert receipt.outcome == ReceiptOutcome.SENT
+    assert len(platform.calls) == 1
+    assert [status for status, _ in await person.log()] == ["sent"]
+
+
+async def test_a_claim_that_somebody_looked_up_meanwhile_is_not_renewed(database: Database) -> None:
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble()
+
+    class LookedUp(Overdue):
+        async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
+            step = await super().claim(request, lease, grace)
+            if self.claims == 1:
+                with pytest.raises(ApplicationError, match="too early to believe"):
+                    await attempt(sender(database, platform), request)
+            return step
+
+    sending = ChannelDeliveries(LookedUp(database), {"wassenger": platform}, SECRETS, QUICK)
+    with pytest.raises(ApplicationError, match="somebody else goes first"):
+        await attempt(sending, person.message_1())
+
+    assert (platform.calls, await person.status()) == ([], "unknown")
+    assert (await settle(sending, person.message_1())).outcome == ReceiptOutcome.SENT
+    assert len(platform.calls) == 1
+
+
+class NeverFresh(Ledger):
+    """Every look at the gate takes too long, as often as it is told."""
+
+    def __init__(self, database: Database, times: int) -> None:
+        super().__init__(database)
+        self.times = times
+
+    async def confirm(self, granted: Granted, request: DeliveryRequest, lease: timedelta) -> Receipt | InFlight | None:
+        """Late."""
+        changed = await super().confirm(granted, request, lease)
+        if self.times > 0:
+            self.times -= 1
+            await asyncio.sleep(deliveries.LATE_SECONDS * 1.1)
+        return changed
+
+
+async def test_a_process_that_is_held_up_for_too_long_gives_its_claim_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(deliveries, "LATE_SECONDS", 0.2)
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble()
+    ledger = NeverFresh(database, times=1 + deliveries.LOOKS)
+    sending = ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT)
+
+    with pytest.raises(ApplicationError, match="somebody else goes first"):
+        await attempt(sending, person.message_1())
+    assert (platform.calls, await person.status()) == ([], "queued")
+    assert (await person.enrollment()).status == "pending"
+
+    assert (await settle(sending, person.message_1())).outcome == ReceiptOutcome.SENT
+    assert len(platform.calls) == 1
+    assert "unknown" not in [status for status, _ in await person.log()]
+    row = await person.delivery()
+    assert row is not None
+    assert (row.errors, row.attempts, row.counted_attempts) == (0, 2, 1)
+
+
+class FarAway(Ledger):
+    """Its slots begin in a minute."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.claimed = asyncio.Event()
+
+    async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
+        """As granted, but for the slot."""
+        step = await super().claim(request, lease, grace)
+        assert isinstance(step, Granted)
+        self.claimed.set()
+        return replace(step, call_at=step.call_at + 60)
+
+
+async def test_a_send_that_is_cancelled_before_its_turn_gives_its_claim_back(database: Database) -> None:
+    world = await World.make(database)
+    person, platform, ledger = await world.person(), PlatformDouble(), FarAway(database)
+    waiting = asyncio.create_task(
+        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
+    )
+    await ledger.claimed.wait()
+    assert await person.status() == "sending"
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert (platform.calls, await person.status()) == ([], "queued")
+    assert (await attempt(sender(database, platform), person.message_1())).outcome == ReceiptOutcome.SENT
+    assert "unknown" not in [status for status, _ in await person.log()]

@@ -25,6 +25,7 @@ from domain.gate import REASON_TEXT, Reason
 from domain.signals import SignalName
 from migrations.upgrade import upgrade
 from tests.ledger_world import World, attempt, sender, settle
+from tests.own_parts import own_database
 from tests.platform_double import PlatformDouble
 from worker import hold_restored_sends
 
@@ -74,11 +75,8 @@ async def on_server(url: str, *statements: str) -> None:
 @pytest_asyncio.fixture
 async def own_url(database_url: str) -> AsyncIterator[str]:
     """A database of the test's own, since the hold binds every tenant of one."""
-    name = f"hold_{uuid4().hex}"
-    await on_server(database_url, f"CREATE DATABASE {name}")
-    await upgrade(of_database(database_url, name))
-    yield of_database(database_url, name)
-    await on_server(database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with own_database(database_url, "hold") as url:
+        yield url
 
 
 async def hold_of(url: str) -> SendsHold:

@@ -113,6 +113,17 @@ def test_outcomes_of_calls_made_before_it_opened_change_nothing() -> None:
     assert opened().on_success(after(4)) == opened()
 
 
+def test_a_look_up_without_an_answer_counts_as_long_as_it_is_closed_and_the_probe_decides_afterwards() -> None:
+    breaker = ChannelBreaker()
+    for _ in range(FAILURES_TO_OPEN):
+        breaker = breaker.on_unanswered_question(NOON)
+    assert breaker == opened()
+    assert breaker.on_unanswered_question(after(4)) == breaker
+    passage = breaker.may_pass(after(5))
+    assert isinstance(passage, Probe)
+    assert passage.claimed.on_unanswered_question(after(6)) == passage.claimed
+
+
 class ChannelUnderAnyWeather(RuleBasedStateMachine):
     """Sends, outcomes and time in any order; what may never happen is checked after every step."""
 
@@ -159,6 +170,13 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
         self.in_a_row += 1
         if before.state != "open" and self.breaker.state == "open":
             self.probes.clear()
+
+    @rule()
+    def a_look_up_is_not_answered(self) -> None:
+        before = self.breaker
+        self.breaker = before.on_unanswered_question(self.now)
+        self.in_a_row += 1
+        assert before.state == "closed" or self.breaker == before
 
     @rule()
     def it_is_stored_and_read_again(self) -> None:
