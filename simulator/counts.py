@@ -74,6 +74,7 @@ def summary(store: Store, posts: list[Post]) -> Body:
         "accepted": len(accepted),
         "rejected": len(posts) - len(accepted),
         "lookups": len(store.lookups),
+        "calls_delayed": store.calls_delayed,
         "by_reference_doubles": reference_doubles(accepted),
         "by_text_doubles": text_doubles(accepted),
         "people": len(people),

@@ -14,6 +14,8 @@ from simulator.store import JOURNAL
 
 # A faulty answer may hold its connection for long; whoever stops the simulator need not wait for it.
 _GRACE_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep an idle connection, so that none is closed under a request."""
 
 
 class GuestServer(uvicorn.Server):
@@ -48,6 +50,7 @@ def server_config(config: SimulatorConfig, host: str = "127.0.0.1", port: int = 
         lifespan="on",
         access_log=False,
         log_level="warning",
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

@@ -40,6 +40,7 @@ class Store:
             "webhook_removed": lambda it: self._forget_webhook(it["id"]),
             "file": self._apply_file,
         }
+        self.calls_delayed = 0  # calls that wait at the door now
         self._forget_everything()
 
     def _forget_everything(self) -> None:

@@ -1,6 +1,8 @@
 """The common judge of all faults: the simulator's log, by reference, text and person, beside our account."""
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from typing import Any
 
 from cli.demo.evidence import Evidence
@@ -8,6 +10,7 @@ from cli.demo.judgement import Kind, judge
 from cli.drill.outcome import Tally
 
 WORDS_SHOWN = 8
+SETTLED = frozenset({"sent", "failed"})
 
 Json = dict[str, Any]
 
@@ -75,3 +78,37 @@ def over_the_rate(times: Iterable[float], rate: float, late_seconds: float) -> i
             early += 1
         turn = max(turn, at) + 1.0 / rate
     return early
+
+
+def most_in_any_second(times: Iterable[float]) -> int:
+    """How many of these instants the fullest second holds, wherever it begins; its end is not part of it."""
+    ordered = sorted(times)
+    return max((bisect_left(ordered, begin + 1.0) - index for index, begin in enumerate(ordered)), default=0)
+
+
+def settle_seconds(lines: Iterable[tuple[str, str, float]]) -> dict[str, float]:
+    """For everything whose outcome was unknown at some time: how long at the longest, infinite where it still is.
+
+    `lines` are what they are about, a state and its moment, in the order in which they were written.
+    """
+    since: dict[str, float] = {}
+    longest: dict[str, float] = {}
+    for about, state, at in lines:
+        if state == "unknown":
+            since.setdefault(about, at)
+        elif state in SETTLED and about in since:
+            longest[about] = max(longest.get(about, 0.0), at - since.pop(about))
+    return longest | dict.fromkeys(since, inf)
+
+
+def in_flight(heard: Mapping[str, float], calls: Iterable[Json], recorded: Mapping[str, float]) -> set[str]:
+    """Who was heard, by phone, after a call for them had begun at the platform and before its answer was recorded."""
+    known = heard.keys() & recorded.keys()
+    called = {str(call["phone"]): float(call["at"]) for call in calls if call["phone"] in known}
+    return {phone for phone, began in called.items() if began < heard[phone] < recorded[phone]}
+
+
+def heard_within(replies: Iterable[Json], began: float, ended: float) -> bool:
+    """Whether a person wrote in a span of time and all of it was acknowledged before its end; silence is no proof."""
+    written = [reply for reply in replies if began <= reply["at"] < ended]
+    return bool(written) and all(reply["acked_at"] is not None and reply["acked_at"] < ended for reply in written)

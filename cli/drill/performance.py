@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from random import Random
 import httpx
 
 from cli.client import ApiError
+from cli.commit import commit
 from cli.drill.fault import Fault
 from cli.drill.logs import Finding, scan
 from cli.drill.outcome import Outcome
@@ -45,6 +46,8 @@ class Result:
     seconds: float
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
+    commit: str | None = None
+    """Of which code this speaks; None where that cannot be told."""
 
     @property
     def passed(self) -> bool:
@@ -86,7 +89,7 @@ def noted(path: Path) -> Say:
 
 async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: bool, say: Say) -> Result:
     """Runs the faults one after the other. Raises StackError when the stack itself cannot run."""
-    began = time.monotonic()
+    began, code = time.monotonic(), await asyncio.to_thread(commit)
     async with (
         running_stack(drill_settings(data_dir, short=short), say=noted(data_dir / STACK_LOG)) as stack,
         opened(stack) as scene,
@@ -97,13 +100,14 @@ async def perform(data_dir: Path, faults: Sequence[Fault], seed: int, *, short: 
             for group in groups(faults, short=short):
                 turns = [_one(scene, fault, seed, short=short, given_up=given_up, say=say) for fault in group]
                 rows += await asyncio.gather(*turns)
+            with suppress(NotInTime):  # the log of a platform that is stopped in the middle of a call tells of it
+                await scene.until_no_call_waits()
         finally:
             given_up.cancel()
             await asyncio.gather(given_up, return_exceptions=True)
     findings = await asyncio.to_thread(scan, stack.data_dir / "logs")
-    return Result(
-        seed, short, time.monotonic() - began, tuple(sorted(rows, key=lambda row: row.fault.name)), tuple(findings)
-    )
+    rows.sort(key=lambda row: row.fault.name)
+    return Result(seed, short, time.monotonic() - began, tuple(rows), tuple(findings), code)
 
 
 def groups(faults: Sequence[Fault], *, short: bool) -> list[list[Fault]]:

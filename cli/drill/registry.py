@@ -20,7 +20,7 @@ FAULTS = (
     Fault("F05", "STOP arrives in flight", stop_in_flight.run, "platform"),
     Fault("F07", "PostgreSQL crashes", database_crashes.run),
     Fault("F08", "Temporal is killed", temporal_kills.run),
-    Fault("F13", "rates, caps and many workers", rates.run, "workers"),
+    Fault("F13", "rates, caps and many workers", rates.run),
     Fault("F14", "platforms in trouble", outages.run, "platform"),
-    Fault("F15", "workers are stopped", stops.run, "workers"),
+    Fault("F15", "workers are stopped", stops.run),
 )

@@ -38,6 +38,7 @@ def as_json(result: Result) -> dict[str, Any]:
     """The same for programs."""
     return {
         "seed": result.seed,
+        "commit": result.commit,
         "short": result.short,
         "passed": result.passed,
         "seconds": round(result.seconds, 1),
@@ -88,7 +89,8 @@ def section(result: Result) -> str:
     """The run as Markdown."""
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}"
-    lines = [f"### Seed {result.seed}", "", f"{datetime.now(UTC):%Y-%m-%d}, {machine}: {summary(result)}.", ""]
+    code = "" if result.commit is None else f"commit {result.commit}, "
+    lines = [f"### Seed {result.seed}", "", f"{datetime.now(UTC):%Y-%m-%d}, {code}{machine}: {summary(result)}.", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(_cells(row))} |" for row in result.rows]
     faults = [f"- {row.fault.name}: {words}" for row in result.rows for words in row.outcome.complaints]

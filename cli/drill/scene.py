@@ -177,6 +177,12 @@ class Scene:
         posts: list[Json] = (await self.control("GET", "messages", params=asked))["items"]
         return posts
 
+    async def people(self, channel: Channel) -> list[Json]:
+        """What everybody whom this device met was sent and wrote, by the platform's log."""
+        asked = {"device": channel.device, "limit": 10_000}
+        people: list[Json] = (await self.control("GET", "people", params=asked))["items"]
+        return people
+
     async def log(self, channel: Channel) -> Json:
         """The simulator's summary of this device."""
         summary: Json = await self.control("GET", "summary", params={"device": channel.device})
@@ -186,13 +192,21 @@ class Scene:
         """Waits until the platform has told every text that the channel's people wrote or will write."""
 
         async def told() -> bool:
-            people = (await self.control("GET", "people", params={"device": channel.device, "limit": 10_000}))["items"]
+            people = await self.people(channel)
             replies = [reply for person in people for reply in person["replies"]]
             return not any(person["pending_replies"] for person in people) and all(
                 reply["acked_at"] is not None for reply in replies
             )
 
         await until(told, "the platform has told the last reply", within)
+
+    async def until_no_call_waits(self, within: float = 60.0) -> None:
+        """Waits until the platform has answered what it answers late, even to callers that have gone."""
+
+        async def none() -> bool:
+            return int((await self.control("GET", "summary"))["calls_delayed"]) == 0
+
+        await until(none, "the platform has answered every call", within)
 
     async def seconds_until_next_post(self, campaign: Campaign, within: float = 60.0) -> float:
         """How long from now until the platform is asked to send something, or the campaign has nothing left to send."""

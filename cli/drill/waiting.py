@@ -11,12 +11,14 @@ class NotInTime(Exception):
     """Something that had to come about did not; the message names it."""
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within: float) -> float:
-    """Waits, asking ever more rarely; returns the seconds that it took."""
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, within: float, *, longest_pause: float = LONGEST_PAUSE
+) -> float:
+    """Waits, asking ever more rarely, but never with a longer pause than this; returns the seconds that it took."""
     began, pause = time.monotonic(), 0.02
     while not await condition():
         if time.monotonic() - began > within:
             raise NotInTime(f"not within {within:g} s: {what}")
         await asyncio.sleep(pause)
-        pause = min(LONGEST_PAUSE, pause * 1.3)
+        pause = min(longest_pause, pause * 1.3)
     return time.monotonic() - began

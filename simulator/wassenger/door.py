@@ -54,10 +54,17 @@ class Door:
         if conditions.down is not None and self._world.is_down():
             return Passage([], _outage(conditions.down.mode))
         verdict = self._world.store.faults.choose(call)
-        await asyncio.sleep(verdict.delay_seconds)
+        await self._wait(verdict.delay_seconds)
         if verdict.rule is None or verdict.rule.kind in AFTER_ACCEPTING:
             return Passage(list(verdict.ids), rule=verdict.rule)
         return Passage(list(verdict.ids), _refusal(verdict.rule))
+
+    async def _wait(self, seconds: float) -> None:
+        self._world.store.calls_delayed += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._world.store.calls_delayed -= 1
 
     def guarded(self, handler: Handler) -> Handler:
         """A handler behind the door, its refusals worded as the platform words them."""

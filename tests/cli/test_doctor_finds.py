@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -41,6 +40,7 @@ from domain import ids
 from migrations.upgrade import upgrade
 from settings import Settings
 from tests.ledger_world import KEY, World
+from tests.own_parts import own_database
 from workflows.standing import schedule_sweep
 
 Relance = Callable[..., Result]
@@ -64,18 +64,11 @@ async def run_sql(url: str, *statements: str) -> None:
         await engine.dispose()
 
 
-def elsewhere(url: str, database: str) -> str:
-    return make_url(url).set(database=database).render_as_string(hide_password=False)
-
-
 @pytest_asyncio.fixture
 async def own_url(database_url: str) -> AsyncIterator[str]:
     """A database of the test's own to harm."""
-    name = f"doctor_{uuid4().hex}"
-    await run_sql(elsewhere(database_url, "template1"), f"CREATE DATABASE {name}")
-    await upgrade(elsewhere(database_url, name))
-    yield elsewhere(database_url, name)
-    await run_sql(elsewhere(database_url, "template1"), f"DROP DATABASE {name} WITH (FORCE)")
+    async with own_database(database_url, "doctor") as url:
+        yield url
 
 
 async def in_the_database(url: str, pool_size: int = 10) -> dict[str, Finding]:

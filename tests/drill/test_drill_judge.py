@@ -1,11 +1,25 @@
 """The drill's judge sees a planted double, a planted loss and a send that nobody asked about."""
 
+from itertools import accumulate
+from math import inf
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cli.demo.evidence import Evidence, Imported, Reply, Seen, Told
-from cli.drill.judgement import judged, missing, over_the_rate, repeats, resent_unasked
+from cli.drill.judgement import (
+    heard_within,
+    in_flight,
+    judged,
+    missing,
+    most_in_any_second,
+    over_the_rate,
+    repeats,
+    resent_unasked,
+    settle_seconds,
+)
 from cli.drill.outcome import Outcome, Tally
 
 PHONE = "+33639980001"
@@ -100,6 +114,96 @@ def test_calls_before_their_turn_are_over_the_rate() -> None:
     assert over_the_rate([0.0, 0.2, 0.5, 0.6], 5.0, late_seconds=0.15) == 0, "one came late, the next on time"
     assert over_the_rate([0.0, 0.2, 0.21, 0.22], 5.0, late_seconds=0.15) == 2
     assert over_the_rate([0.0, 10.0, 10.01, 10.02], 5.0, late_seconds=0.15) == 2, "a pause cannot be caught up with"
+
+
+def test_a_second_holds_its_beginning_and_not_its_end() -> None:
+    assert most_in_any_second([]) == 0
+    assert most_in_any_second([3.0]) == 1
+    assert most_in_any_second([0.0, 1.0]) == 1
+    assert most_in_any_second([1.0, 0.0, 0.999]) == 2, "in whichever order they come"
+    assert most_in_any_second([0.5] * 6) == 6, "six at one instant"
+    assert most_in_any_second([0.0, 0.5, 0.9, 1.1, 1.4, 1.6]) == 4, "a second may begin anywhere"
+
+
+INSTANTS = st.lists(st.floats(0, 5) | st.integers(0, 20).map(lambda quarter: quarter / 4), max_size=30)
+
+
+@given(times=INSTANTS)
+def test_the_fullest_second_is_the_fullest_of_those_that_begin_with_an_instant(times: list[float]) -> None:
+    counts = [sum(begin <= at < begin + 1.0 for at in times) for begin in times]
+    assert most_in_any_second(times) == max(counts, default=0)
+
+
+@given(gaps=st.lists(st.floats(0.2, 2), max_size=40))
+def test_calls_that_keep_their_gap_never_fill_a_second_beyond_the_rate_and_one(gaps: list[float]) -> None:
+    assert most_in_any_second(accumulate(gaps, initial=0.0)) <= 5 + 1
+
+
+@given(times=INSTANTS, more=st.floats(0, 5))
+def test_one_more_call_adds_one_to_a_second_at_most(times: list[float], more: float) -> None:
+    before, after = most_in_any_second(times), most_in_any_second([*times, more])
+    assert before <= after <= before + 1
+
+
+def test_what_was_unknown_counts_until_it_is_settled_and_what_never_is_counts_for_ever() -> None:
+    lines = [
+        ("a", "unknown", 1.0),
+        ("b", "unknown", 2.0),
+        ("c", "sent", 3.0),
+        ("a", "held", 3.5),
+        ("a", "sent", 4.5),
+        ("b", "refused", 5.0),
+        ("d", "unknown", 6.0),
+        ("d", "failed", 6.25),
+    ]
+    assert settle_seconds(lines) == {"a": 3.5, "b": inf, "d": 0.25}
+    assert settle_seconds([]) == {}
+
+
+def test_of_several_spells_of_the_unknown_the_longest_counts_each_from_its_first_line() -> None:
+    first = [("a", "unknown", 1.0), ("a", "unknown", 3.0), ("a", "sent", 4.0)]
+    again = [*first, ("a", "unknown", 5.0), ("a", "sent", 5.5)]
+    assert settle_seconds(again) == {"a": 3.0}
+    assert settle_seconds([*again, ("a", "unknown", 6.0)]) == {"a": inf}, "unknown in the end"
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "met"), [(0.9, set()), (1.0, set()), (1.1, {PHONE}), (1.9, {PHONE}), (2.0, set()), (2.1, set())]
+)
+def test_in_flight_is_between_the_beginning_of_the_call_and_its_recorded_answer(heard_at: float, met: set[str]) -> None:
+    call = {"phone": PHONE, "at": 1.0}
+    assert in_flight({PHONE: heard_at}, [call], {PHONE: 2.0}) == met
+
+
+def test_nobody_is_in_flight_without_a_call_an_answer_and_a_word_of_theirs() -> None:
+    call = {"phone": PHONE, "at": 1.0}
+    assert in_flight({PHONE: 1.5}, [], {PHONE: 2.0}) == set()
+    assert in_flight({PHONE: 1.5}, [call], {}) == set()
+    assert in_flight({}, [call], {PHONE: 2.0}) == set()
+    assert in_flight({PHONE: 1.5}, [{"phone": None, "at": 1.0}], {PHONE: 2.0}) == set()
+
+
+def reply(at: float, acked_at: float | None) -> dict[str, Any]:
+    """A text that a person wrote."""
+    return {"at": at, "acked_at": acked_at}
+
+
+@pytest.mark.parametrize(
+    ("replies", "heard"),
+    [
+        ([], False),
+        ([reply(11, 12)], True),
+        ([reply(10, 12)], True),
+        ([reply(11, 20)], False),
+        ([reply(11, None)], False),
+        ([reply(11, 12), reply(13, 21)], False),
+        ([reply(9, 9.5)], False),
+        ([reply(20, 20.5)], False),
+        ([reply(9, None), reply(11, 12), reply(25, 31)], True),
+    ],
+)
+def test_what_is_written_in_a_span_is_to_be_heard_in_it(replies: list[dict[str, Any]], heard: bool) -> None:
+    assert heard_within(replies, 10, 20) is heard
 
 
 def test_an_outcome_passes_only_without_any_complaint() -> None:

@@ -1,5 +1,6 @@
 """What a drill writes into the document: runs with different seeds side by side, the same seed replaced."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cli.drill.logs import Finding
 from cli.drill.outcome import Outcome, Tally
 from cli.drill.performance import Result, Row, groups
 from cli.drill.registry import FAULTS
-from cli.drill.report import BEGIN, END, as_json, write_section
+from cli.drill.report import BEGIN, END, as_json, section, write_section
 from cli.drill.scene import Scene
 from cli.stack.errors import StackError
 
@@ -41,6 +42,15 @@ def test_runs_of_two_seeds_stand_side_by_side_and_a_repeated_one_is_replaced(tmp
     assert "| F01 | first of eight | 60 | 0 | 0 | 0 | 1.2 | passed |" in text
     assert "| F01 | second of seven | 60 | 1 | 0 | 0 | – | FAILED |" in text
     assert "- F01: 1 doubled" in text
+
+
+def test_a_table_says_of_which_code_it_speaks_where_that_is_known() -> None:
+    unnamed = result(7, Outcome("done"))
+    named = replace(unnamed, commit="a1b2c3d+")
+
+    assert ", commit a1b2c3d+, " in section(named)
+    assert "commit" not in section(unnamed)
+    assert (as_json(named)["commit"], as_json(unnamed)["commit"]) == ("a1b2c3d+", None)
 
 
 def test_a_line_of_trouble_in_a_log_fails_a_drill_whose_faults_all_passed() -> None:
