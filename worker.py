@@ -44,6 +44,9 @@ from workflows.standing import limit_send_queue, schedule_sweep
 GRACE = timedelta(seconds=15)
 """How long a stopping worker lets running activities end: longer than a send may take."""
 
+HEARTBEATS = timedelta(seconds=1)
+"""The SDK keeps a heartbeat back for four fifths of its timeout: a process that is held up a second would be missed."""
+
 LOOK_WITHIN = timedelta(seconds=2)
 
 WORKFLOW_TASKS = 16
@@ -138,6 +141,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         max_cached_workflows=tuning.workflow_cache,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_activities=tuning.activity_slots,
+        max_heartbeat_throttle_interval=HEARTBEATS,
         workflow_task_poller_behavior=pollers,
         activity_task_poller_behavior=pollers,
         sticky_queue_schedule_to_start_timeout=STICKY_SECONDS,
@@ -152,6 +156,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         task_queue=ids.SEND_TASK_QUEUE,
         activities=work.sends,
         max_concurrent_activities=tuning.send_slots,
+        max_heartbeat_throttle_interval=HEARTBEATS,
         activity_task_poller_behavior=pollers,
         graceful_shutdown_timeout=GRACE,
         interceptors=[Outages()],

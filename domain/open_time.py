@@ -16,6 +16,9 @@ Span = tuple[datetime, datetime]
 LOOKED_AHEAD = timedelta(days=14)
 """Two whole weeks; work that they do not see the end of goes on as it went in them."""
 
+NOTHING_SECONDS = 1e-6
+"""Less work than this is none: it is what rounding leaves of work that ends just when a window closes."""
+
 
 def time_needed(start: datetime, work: Mapping[Windows, float]) -> float:
     """Seconds from `start` (UTC) until all is done; `work` is seconds of work by the windows in which it can be done.
@@ -33,10 +36,10 @@ def time_needed(start: datetime, work: Mapping[Windows, float]) -> float:
         share = 1.0 if todo <= room else room / todo
         for number in open_now:
             left[number] *= 1 - share
-            if left[number] <= 0:
+            if left[number] < NOTHING_SECONDS:
                 del left[number]
     done = total - sum(left.values())
-    return LOOKED_AHEAD.total_seconds() * (total / done if done > 0 else 1.0) if left else 0.0
+    return LOOKED_AHEAD.total_seconds() * (total / done if done > 0 else 1.0)
 
 
 def opening(start: datetime, windows: Windows) -> datetime | None:

@@ -46,6 +46,7 @@ def counted_out(work: dict[Windows, float]) -> float:
 
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(windows, st.floats(60, 6 * HOUR), min_size=1, max_size=3))
+@example({(window(19, 23, "Australia/Lord_Howe"),): 6 * HOUR})  # two hours of today's and all of tomorrow's
 def test_it_agrees_with_a_run_counted_out(work: dict[Windows, float]) -> None:
     assert time_needed(START, work) == pytest.approx(counted_out(work), abs=120)
 
@@ -60,6 +61,8 @@ def test_it_agrees_with_a_run_counted_out(work: dict[Windows, float]) -> None:
         ({(window(9, 12),): HOUR}, 1),
         ({(window(12, 13),): HOUR, (window(11, 20),): HOUR}, 3),
         ({(window(1, 4, "Europe/Paris"),): 5 * HOUR}, 24 + 24 - 7 - 1),
+        ({(window(10, 11),): 14 * HOUR}, 13 * 24 + 1),
+        ({(window(8, 10),): 28 * HOUR}, 14 * 24),
     ],
 )
 def test_it_waits_for_the_windows(work: dict[Windows, float], hours: float) -> None:

@@ -1,4 +1,4 @@
-"""One fleet for all tests of this room; who kills a process of it starts it again."""
+"""One fleet for all tests of this room; who kills a process of it starts it again. And one installation to look at."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,14 @@ from cryptography.fernet import Fernet
 
 from cli.stack.probes import free_port
 from cli.stack.stack import running_stack
+from db.engine import Database
 from settings import Settings
 from tests.journeys.house import House
 from tests.operations.fleet import Fleet, connected
+from tests.operations.installation import Installation
+from tests.operations.seen import Seen, look
 from tests.operations.sentry import Sentry, listening
+from tests.own_parts import own_database, own_temporal
 from tests.waiting import until
 
 BENEATH = ("postgres", "temporal", "simulator", "migrations")
@@ -74,3 +78,15 @@ async def house(fleet: Fleet) -> AsyncIterator[House]:
     yield house
     await house.api.aclose()
     await house.simulator.aclose()
+
+
+@pytest_asyncio.fixture(scope="package")
+async def seen(database_url: str) -> AsyncIterator[Seen]:
+    """What an installation in this process has shown, in good times and in bad ones."""
+    async with own_database(database_url, "operations") as url, own_temporal() as worked, own_temporal() as idle:
+        database = Database.connect(url)
+        try:
+            shown = await look(Installation(url, database), worked.client, idle.client)
+        finally:
+            await database.close()
+    yield shown

@@ -29,10 +29,11 @@ class Page:
     """One scrape of a process."""
 
     def __init__(self, text: str) -> None:
-        self.families = {family.name: family for family in text_string_to_metric_families(text)}
+        families = list(text_string_to_metric_families(text))
+        self.families = {family.name: family for family in families}
         self.samples: dict[Sample, float] = {
             (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in self.families.values()
+            for family in families
             for sample in family.samples
         }
 
@@ -43,6 +44,11 @@ class Page:
     def labels(self, name: str) -> set[str]:
         """The labels that series of this name have."""
         return {label for known, labels in self.samples if known == name for label, _ in labels}
+
+    def by(self, name: str, *labels: str) -> dict[str, float]:
+        """The values of a metric's series, each by what these labels say in it."""
+        series = [(dict(given), value) for (known, given), value in self.samples.items() if known == name]
+        return {" ".join(given[label] for label in labels): value for given, value in series}
 
     def total(self, name: str, **labels: str) -> float:
         """The sum over all series with these labels; 0 for none."""

@@ -1,10 +1,6 @@
 """Board and alerts ask only for what the processes really show (OPS-3)."""
 
-import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,11 +9,10 @@ import yaml
 from domain import ids
 from tests.journeys.house import House
 from tests.operations.fleet import Fleet, Page
+from tests.operations.queries import ALERTS, DEPLOY, expressions, rules
+from tests.operations.vocabulary import strangers
 from tests.waiting import until
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-BOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
-ALERTS = DEPLOY / "prometheus" / "alerts.yml"
 SCRAPING = DEPLOY / "prometheus" / "prometheus.yml"
 
 NAME = re.compile(r"\b(?:relance|temporal|process|python|up|scrape)(?:_\w+)?\b(?!\s*=[^=])")
@@ -25,22 +20,6 @@ SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
 LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 GROUPED = re.compile(r"\bby\s*\(([^)]*)\)\s*\(")
 MADE_BY_PROMETHEUS = {"job", "instance", "le"}
-
-
-def rules() -> list[dict[str, Any]]:
-    """The alerts."""
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
-
-
-def expressions() -> Iterator[tuple[str, str]]:
-    """Every query with the name of what asks it."""
-    for rule in rules():
-        yield rule["alert"], rule["expr"]
-    for board in BOARDS:
-        for panel in json.loads(board.read_text())["panels"]:
-            for target in panel.get("targets", []):
-                yield f"{board.name}: {panel['title']}", target["expr"]
 
 
 def without_strings(expression: str) -> str:
@@ -104,6 +83,7 @@ async def test_every_query_asks_for_what_is_shown(fleet: Fleet, house: House) ->
     asked = list(expressions())
     assert len(asked) > 30
     assert {name: wrong for name, expression in asked if (wrong := unknown(expression, pages))} == {}
+    assert [stranger for page in pages for stranger in strangers(page)] == [], "tests/operations/vocabulary.py lacks it"
 
 
 @pytest.mark.parametrize(
