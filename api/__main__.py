@@ -11,7 +11,7 @@ from api.app import create_app
 from api.dependencies import unreported
 from api.engine_client import lazy_client
 from api.meter import Meter
-from api.serving import Server
+from api.serving import KEEP_ALIVE_SECONDS, Server
 from db.engine import Database
 from db.secrets import SecretBox
 from settings import (
@@ -62,6 +62,7 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,  # its lines hold whole addresses, and a webhook's address holds a secret
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
     )
 

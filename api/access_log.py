@@ -35,6 +35,10 @@ class AccessLog:
 
         try:
             await self._app(scope, receive, noting)
+        except Exception:
+            # What nobody expected is answered outside of all middleware: that answer does not pass here.
+            status = status or 500
+            raise
         finally:
             route, seconds = template_of(scope), time.perf_counter() - began
             self._meter.request(scope["method"], route, status, seconds)

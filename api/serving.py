@@ -13,6 +13,11 @@ from api.dependencies import Services
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection is kept: longer than proxies (60 s) and clients (5 s) keep theirs, so that they end it.
+
+Were the server first, a request that is on its way at that moment, a webhook among them, would find a closed door."""
+
 
 class Server(uvicorn.Server):
     """uvicorn, which stops as we need it to."""

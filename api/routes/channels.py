@@ -39,7 +39,7 @@ async def connect(body: NewChannel, caller: Administrator) -> ChannelOut:
             columns = body.columns(caller.services.secrets)
             session.add(Channel(id=channel_id, tenant_id=caller.tenant_id, **columns))
             await session.flush()
-        view = await _found(session, channel_id)
+        view = await found(session, channel_id)
     return channel_out(view, caller.services.public_url, body.webhook_secret)
 
 
@@ -57,7 +57,7 @@ async def list_page(query: Annotated[PageQuery, Query()], caller: Reader) -> Pag
 async def show(channel_id: UUID, caller: Reader) -> ChannelOut:
     """Show one channel with its health: status and why, breaker, throttle, quota used today."""
     async with caller.transaction() as session:
-        view = await _found(session, channel_id)
+        view = await found(session, channel_id)
     return channel_out(view, caller.services.public_url)
 
 
@@ -101,10 +101,11 @@ async def _write(caller: Caller, channel_id: UUID, columns: dict[str, Any]) -> C
     async with caller.transaction() as session:
         changed = update(Channel).where(col(Channel.id) == channel_id).values(**columns, updated_at=utc_now())
         await session.exec(changed)
-        return await _found(session, channel_id)
+        return await found(session, channel_id)
 
 
-async def _found(session: AsyncSession, channel_id: UUID) -> ChannelView:
+async def found(session: AsyncSession, channel_id: UUID) -> ChannelView:
+    """The channel. Raises NotFound."""
     view = await find_channel(session, channel_id)
     if view is None:
         raise NotFound("channel")

@@ -12,7 +12,7 @@ from api.ui.errors import install_handlers
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
 from api.ui.routers import routes
-from api.ui.routes import campaign, campaigns
+from api.ui.routes import campaign, campaigns, channels
 
 STATIC = Path(__file__).parent / "static"
 OF_THE_API = ("/api", "/webhooks")
@@ -37,7 +37,9 @@ def create_ui(services: Services, passwords: Passwords | None = None) -> FastAPI
     ui.state.passwords = passwords or Passwords()
     ui.state.campaign_list = campaigns.list_hub(services.database)
     ui.state.campaign_page = campaign.page_hub(services.database)
-    services.hubs.extend((ui.state.campaign_list, ui.state.campaign_page))
+    ui.state.channel_page = channels.health_hub(services.database, services.public_url)
+    ui.state.campaign_courses = campaign.courses(services.database)
+    services.hubs.extend((ui.state.campaign_list, ui.state.campaign_page, ui.state.channel_page))
     install_handlers(ui)
     ui.router.routes.extend(routes())
     ui.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -150,14 +150,22 @@ def set_cookie(visit: Visit, response: Response, name: str, value: str, *, secon
 
 
 def to_sign_in(request: Request) -> Response:
-    """Sends the browser to sign in, and afterwards back to where it was."""
+    """Sends the browser to sign in, and afterwards back to where it was; a script is only told that nobody is."""
     partial = request.headers.get("HX-Request") == "true"
+    if not partial and not _asks_for_a_page(request):
+        return Response(status_code=401)
     came_from = request.headers.get("HX-Current-URL", "") if partial else str(request.url)
     back = local_address(_path_of(came_from)) if partial or request.method in READS else "/"
     address = f"/sign-in?next={quote(back, safe='/')}"
     if partial:
         return Response(status_code=401, headers={"HX-Redirect": address})
     return RedirectResponse(address, status_code=303)
+
+
+def _asks_for_a_page(request: Request) -> bool:
+    """Not so a stream of events or a script's data: a page of sign-in would be taken for what they asked for."""
+    accepted = request.headers.get("Accept", "*/*")
+    return any(kind in accepted for kind in ("text/html", "*/*"))
 
 
 def _path_of(url: str) -> str:

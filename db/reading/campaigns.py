@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, func, text, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, and_, func, text, true, tuple_, type_coerce
+from sqlalchemy import select as core_select
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -79,27 +81,46 @@ async def readiness(
 ) -> Readiness:
     """Counts the contacts of a campaign, those suppressed, and those who lack what `facts` require, or each of `apart`.
 
-    All but the suppressed are counted in one look at the contacts, of whom there may be many.
+    Each of `apart` is a part of what `facts` require.
     """
-    counts = [func.count().filter(_lacks(required)) for required in (facts.required, *apart)]
-    counted = select(func.count(), *counts).select_from(Enrollment).where(col(Enrollment.campaign_id) == campaign_id)
-    total, lacking, *each = (await session.execute(counted)).one()
+    total = select(func.count()).select_from(Enrollment).where(col(Enrollment.campaign_id) == campaign_id)
+    contacts = (await session.exec(total)).one()
     suppressed = (await session.execute(_SUPPRESSED, {"campaign_id": campaign_id})).scalar_one()
-    first = await _lacking(session, campaign_id, facts, shown) if lacking else []
-    return Readiness(
-        contacts=total, suppressed=suppressed, lacking_count=lacking, lacking=first, lacking_apart=tuple(each)
-    )
+    rows = (await session.execute(_lacking(campaign_id, facts.required, apart, shown))).all()
+    lacking = [LackingContact(row.contact_id, row.phone, sorted(missing(facts, row.variables))) for row in rows]
+    lacking_count, *each = rows[0][_COUNTS_FROM:] if rows else [0] * (1 + len(apart))
+    return Readiness(contacts, suppressed, lacking_count, lacking, tuple(each))
 
 
-async def _lacking(session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, shown: int) -> list[LackingContact]:
-    rows = await session.exec(
-        select(Enrollment, Contact.phone)
-        .join(Contact, col(Contact.id) == Enrollment.contact_id)
-        .where(col(Enrollment.campaign_id) == campaign_id, _lacks(facts.required))
-        .order_by(col(Enrollment.position))
-        .limit(shown)
+_COUNTS_FROM = 3
+
+
+def _lacking(
+    campaign_id: UUID, required: frozenset[str], apart: Sequence[frozenset[str]], shown: int
+) -> Select[tuple[Any, ...]]:
+    """The first contacts who lack something; beside each, from `_COUNTS_FROM` on, how many there are in all and apart.
+
+    The values of a campaign are looked at once: who lacks something is set aside, which is what the planner makes of a
+    subquery that is asked twice, then counted, and only of the first few more is read.
+    """
+    names = [f"lacks_{number}" for number in range(len(apart))]
+    flags = [_lacks(needed).label(name) for name, needed in zip(names, apart, strict=True)]
+    of_campaign = col(Enrollment.campaign_id) == campaign_id
+    aside = (
+        core_select(col(Enrollment.contact_id), col(Enrollment.position), *flags)
+        .where(of_campaign, _lacks(required))
+        .cte("aside")
     )
-    return [LackingContact(row.contact_id, phone, sorted(missing(facts, row.variables))) for row, phone in rows]
+    first = core_select(aside.c.contact_id, aside.c.position).order_by(aside.c.position).limit(shown).subquery()
+    counted = [func.count().label("lacking"), *(func.count().filter(aside.c[name]).label(name) for name in names)]
+    counts = core_select(*counted).select_from(aside).subquery()
+    return (
+        core_select(col(Enrollment.contact_id), col(Contact.phone), col(Enrollment.variables), counts)
+        .join_from(first, Enrollment, and_(of_campaign, col(Enrollment.contact_id) == first.c.contact_id))
+        .join(Contact, col(Contact.id) == first.c.contact_id)
+        .join(counts, true())
+        .order_by(first.c.position)
+    )
 
 
 def _lacks(required: frozenset[str]) -> ColumnElement[bool]:

@@ -24,6 +24,10 @@ class Server(uvicorn.Server):
         assert isinstance(app, FastAPI)
         app.state.services.close_streams()
         await super().shutdown(sockets)
+        while self.server_state.connections:  # one that was accepted in the same moment was not told
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0.01)
 
 
 @contextmanager

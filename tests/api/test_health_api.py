@@ -7,45 +7,28 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio import activity, workflow
 from temporalio.api.enums.v1 import WorkerStatus
 from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api import health, pollers
 from api.app import create_app
-from cli.stack.temporal import temporal_program
 from db.engine import Database
 from db.secrets import SecretBox
 from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE
 from tests.api.people import BASE_URL, client
+from tests.idle import Idle, idle
+from tests.own_parts import own_temporal
 from workflows.handles import Workflows
 
 WORKERS = [f"worker on {TASK_QUEUE}", f"worker on {SEND_TASK_QUEUE}"]
 
 
-@workflow.defn(name="HealthTestIdle")
-class Idle:
-    """Does nothing: its worker only has to poll."""
-
-    @workflow.run
-    async def run(self) -> None:
-        return
-
-
-@activity.defn(name="health_test.idle")
-async def idle() -> None:
-    """Does nothing."""
-
-
 @pytest.fixture
 async def engine() -> AsyncIterator[Client]:
     """A Temporal of its own: workers of other tests are remembered by theirs for minutes."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_program(), dev_server_log_level="error"
-    ) as environment:
+    async with own_temporal() as environment:
         yield environment.client
 
 

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import body_limit, create_app
+from api.dependencies import Services
 from api.limits import MEGABYTE
 from db.engine import Database
 from db.secrets import SecretBox
@@ -140,11 +141,15 @@ async def test_a_bug_is_a_500_that_tells_nothing(company: Company, app: FastAPI)
         async def start_campaign(self, *arguments: Any) -> None:
             raise KeyError("a secret inside")
 
-    object.__setattr__(app.state.services, "workflows", Broken())
+    services: Services = app.state.services
+    object.__setattr__(services, "workflows", Broken())
     campaign = await company.campaign()
     await company.contacts(campaign["id"], {"phone": phone(1)})
     answer = await company.http.post(f"/api/campaigns/{campaign['id']}/start")
     told(answer, 500)
+    route = {"method": "POST", "route": "/api/campaigns/{campaign_id}/start"}
+    counted = services.meter.registry.get_sample_value("relance_http_requests_total", route | {"status": "500"})
+    assert counted == 1, "the alert on answers with 500 looks for it"
     assert "secret" not in answer.text
     shown = await company.http.get(f"/api/campaigns/{campaign['id']}")
     assert shown.json()["status"] == "draft"

@@ -4,11 +4,13 @@ import pytest
 import pytest_asyncio
 
 from api.ui.passwords import Passwords
+from db.secrets import SecretBox
 from db.tables import User
 from domain.people import Role
 from tests.api.conftest import app, company, rival, secrets, stranger, workflows
 from tests.api.people import Company
 from tests.ui.people import FAST, add_user
+from tests.ui.served import House
 
 __all__ = ["app", "company", "rival", "secrets", "stranger", "workflows"]
 
@@ -30,3 +32,9 @@ async def owner(company: Company) -> User:
 async def viewer(company: Company) -> User:
     """Somebody who may only look."""
     return await add_user(company.database, company.tenant_id, Role.VIEWER)
+
+
+@pytest.fixture
+def house(database_url: str, secrets: SecretBox) -> House:
+    """The application for a real server, with a database connection of its own."""
+    return House(database_url, secrets)

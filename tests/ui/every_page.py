@@ -1,14 +1,22 @@
-"""Every page that there is, by its route, and where to find one of the kind in a filled installation."""
+"""Every page that there is, by its route, and in the states in which it looks different.
 
-from collections.abc import Callable
+With each, how to reach one in a filled installation.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fastapi.routing import APIRoute
+from playwright.async_api import Page, Response
 
 from api.ui.routers import ROUTERS
 from cli.stack.stack import Stack
 from tests.ui.house import asked
 
 Finder = Callable[[Stack], str]
+Reach = Callable[[Page, Stack], Awaitable[Response | None]]
+"""Brings a tab to a page; gives the answer that the page came with."""
+
 STEPS = ("basics", "audience", "messages", "pacing", "check")
 
 
@@ -47,7 +55,9 @@ def first_of(path: str, key: str = "id") -> Finder:
     return find
 
 
-DRAFT, RUNNING, PAUSED, DONE = (campaign_in(state) for state in ("draft", "running", "paused", "completed"))
+DRAFT, SCHEDULED, RUNNING, PAUSED, DONE = (
+    campaign_in(state) for state in ("draft", "scheduled", "running", "paused", "completed")
+)
 SETUP = "/campaigns/{campaign_id}/setup/"
 
 PAGES: dict[str, Finder] = {
@@ -61,6 +71,7 @@ PAGES: dict[str, Finder] = {
     "/campaigns/{campaign_id:uuid}/pause": at("/campaigns/{campaign_id}/pause", campaign_id=RUNNING),
     "/campaigns/{campaign_id:uuid}/resume": at("/campaigns/{campaign_id}/resume", campaign_id=PAUSED),
     "/campaigns/{campaign_id:uuid}/cancel": at("/campaigns/{campaign_id}/cancel", campaign_id=RUNNING),
+    "/campaigns/{campaign_id:uuid}/retry-failed": at("/campaigns/{campaign_id}/retry-failed", campaign_id=DONE),
     "/campaigns/{campaign_id:uuid}/contacts": at("/campaigns/{campaign_id}/contacts", campaign_id=DONE),
     "/contacts/{contact_id:uuid}": at("/contacts/{contact_id}", contact_id=first_of("/api/contacts")),
     "/campaigns/{campaign_id}/rehearsal": at("/campaigns/{campaign_id}/rehearsal", campaign_id=DRAFT),
@@ -87,9 +98,75 @@ NO_PAGES = {
     "/campaigns/{campaign_id:uuid}/chart.json",
     "/campaigns/{campaign_id:uuid}/chart",
     "/campaigns/{campaign_id:uuid}/contacts.csv",
-    "/campaigns/{campaign_id:uuid}/retry-failed",
     "/campaigns/{campaign_id}/rehearsal/events",
-    "/channels/{channel_id}/health",
+    "/channels/{channel_id}/live",
 }
-"""Redirects, files, streams, pieces of pages; the page before anybody is signed in (looked at by the journey); and the
-question before failed contacts are retried, which is the same page as those before the other orders."""
+"""Redirects, files, streams, pieces of pages; and the page before anybody is signed in, which is among FIRST."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A page in a state that its route alone does not show: how to get there, and the status that it comes with."""
+
+    reach: Reach
+    status: int = 200
+
+
+def opened(find: Finder) -> Reach:
+    """Opens an address."""
+
+    async def reach(page: Page, stack: Stack) -> Response | None:
+        return await page.goto(find(stack), wait_until="load")
+
+    return reach
+
+
+def refused(find: Finder, typed: dict[str, str], button: str) -> Reach:
+    """Fills the form of a page with what cannot be (fields by id) and sends it; by a key, as a pointer would stay."""
+
+    async def reach(page: Page, stack: Stack) -> Response | None:
+        await page.goto(find(stack), wait_until="load")
+        for field, text in typed.items():
+            await page.fill(f"#{field}", text)
+        async with page.expect_navigation(wait_until="load") as sent:
+            await page.get_by_role("button", name=button).press("Enter")
+        return await sent.value
+
+    return reach
+
+
+def _welcome(stack: Stack) -> str:
+    assert stack.welcome_url is not None
+    return stack.welcome_url
+
+
+SHORT = {"name": "Ann", "email": "ann@example.com", "password": "short"}
+STRANGER = {"email": "nobody@example.com", "password": "not the password"}
+MISTYPED = {"name": "Shop", "token": "two words", "device_id": "65f0c0ffee65f0c0ffee0001", "rate": "quick"}
+
+FIRST: dict[str, State] = {
+    "welcome": State(opened(_welcome)),
+    "welcome-refused": State(refused(_welcome, SHORT, "Begin"), 422),
+    "sign-in-refused": State(refused(at("/sign-in"), STRANGER, "Sign in"), 422),
+}
+"""What is seen before anybody is signed in. The link of the welcome works once: until then these must be looked at."""
+
+STATES: dict[str, State] = {
+    "campaign-draft": State(opened(at("/campaigns/{campaign_id}", campaign_id=DRAFT))),
+    "campaign-scheduled": State(opened(at("/campaigns/{campaign_id}", campaign_id=SCHEDULED))),
+    "campaign-running": State(opened(at("/campaigns/{campaign_id}", campaign_id=RUNNING))),
+    "campaign-paused": State(opened(at("/campaigns/{campaign_id}", campaign_id=PAUSED))),
+    "deliveries-held": State(opened(at("/deliveries?status=held"))),
+    "not-found": State(opened(at("/nothing/here")), 404),
+    "order-refused": State(opened(at("/campaigns/{campaign_id}/pause", campaign_id=DONE)), 409),
+    "pacing-refused": State(
+        refused(
+            at("/campaigns/{campaign_id}/pacing", campaign_id=RUNNING),
+            {"delay_seconds": "soon", "batch_size": "2.5"},
+            "Change pacing",
+        ),
+        422,
+    ),
+    "channel-refused": State(refused(at("/channels/new"), MISTYPED, "Test and connect"), 422),
+}
+"""The same pages in other states, seen by the owner."""

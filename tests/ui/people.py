@@ -3,15 +3,17 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from sqlmodel import col, update
 
 from db.engine import Database
-from db.tables import User
+from db.tables import User, UserSession
 from domain.people import Role
 from tests.api.people import BASE_URL
 
@@ -62,3 +64,10 @@ async def signed_in(app: FastAPI, user: User) -> AsyncIterator[httpx.AsyncClient
         answer = await enter(http, user)
         assert answer.status_code == 303, answer.text
         yield http
+
+
+async def set_sessions_back(database: Database, user: User, column: str, by: timedelta) -> None:
+    """As if this person had signed in (`created_at`), or had last been seen (`seen_at`), so long ago."""
+    async with database.tenant(user.tenant_id) as session:
+        mine = col(UserSession.user_id) == user.id
+        await session.exec(update(UserSession).where(mine).values({column: datetime.now(UTC) - by}))

@@ -7,20 +7,23 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.ui import campaign_words
 from api.ui.languages import translate
+from api.ui.routes import campaign as campaign_page
 from api.ui.routes.campaigns import PAGE
-from db.reading.course import MOST_POINTS, step_seconds
+from db.reading.course import MOST_POINTS, Point, read_course, step_seconds
 from db.reading.enrollments import EnrollmentFilter
-from db.tables import ActionLogLine, CampaignSample, Enrollment, User
+from db.tables import ActionLogLine, Campaign, CampaignSample, Enrollment, User
 from domain.gate import REASON_TEXT
+from domain.people import Role
 from domain.progress import MESSAGE_1_STATES
 from domain.statuses import CampaignStatus, Outcome
 from tests.api.campaign_rows import change_row
 from tests.api.people import Company
 from tests.api.rows import add_contact, add_delivery, keep
-from tests.ui.people import signed_in
+from tests.ui.people import add_user, signed_in
 
 
 async def enroll_in(company: Company, campaign_id: str, **columns: object) -> UUID:
@@ -232,6 +235,26 @@ async def test_the_chart_has_what_was_sent_and_what_was_in_force(app: FastAPI, c
     assert told["at"][0] == pytest.approx(begun.timestamp(), abs=0.1)
     assert "25%" in table
     assert table.count("<tr>") == 8
+
+
+async def test_all_who_see_the_chart_share_what_was_read(
+    app: FastAPI, company: Company, rival: Company, owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await company.campaign()
+    read: list[UUID] = []
+
+    async def counting(session: AsyncSession, campaign: Campaign) -> list[Point]:
+        read.append(campaign.id)
+        return await read_course(session, campaign)
+
+    monkeypatch.setattr(campaign_page, "read_course", counting)
+    stranger = await add_user(rival.database, rival.tenant_id, Role.OWNER)
+    async with signed_in(app, owner) as one, signed_in(app, viewer) as two, signed_in(app, stranger) as other:
+        for http in (one, two, one):
+            for place in ("chart.json", "chart"):
+                assert (await http.get(f"/campaigns/{made['id']}/{place}")).status_code == 200
+                assert (await other.get(f"/campaigns/{made['id']}/{place}")).status_code == 404
+    assert read == [UUID(made["id"])]
 
 
 async def test_a_campaign_that_never_began_has_an_empty_chart(app: FastAPI, company: Company, owner: User) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import FastAPI
 
+from api.ui import live
 from api.ui.channel_forms import FOUND, NO_WORKER, WRONG
 from db.secrets import SecretBox
 from db.tables import Channel, ChannelUsage, User
@@ -119,7 +120,10 @@ async def test_what_is_wrong_in_the_form_is_said_at_its_field_before_anybody_is_
     assert workflows.asked("check_channel") == []
 
 
-async def test_the_list_and_the_page_show_how_a_channel_is(app: FastAPI, viewer: User, company: Company) -> None:
+async def test_the_list_and_the_page_show_how_a_channel_is(
+    app: FastAPI, viewer: User, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LONGEST_STREAM_SECONDS", 0.0)  # it ends with the present state
     now = utc_now()
     breaker = {"state": "open", "open_until": now.isoformat()}
     await set_channel(
@@ -132,7 +136,7 @@ async def test_the_list_and_the_page_show_how_a_channel_is(app: FastAPI, viewer:
     for status in ("held", "held", "sent"):
         await add_delivery(company, contact, status=status)
     async with signed_in(app, viewer) as http:
-        for path in ("/channels", f"/channels/{company.channel_id}", f"/channels/{company.channel_id}/health"):
+        for path in ("/channels", f"/channels/{company.channel_id}", f"/channels/{company.channel_id}/live"):
             text = (await http.get(path)).text
             for shown in (
                 "Account blocked",
@@ -233,7 +237,7 @@ async def test_a_channel_of_another_tenant_is_not_there(
     async with signed_in(app, owner) as http:
         for channel_id in (rival.channel_id, uuid4(), "no-id"):
             assert (await http.get(f"/channels/{channel_id}")).status_code == 404
-            assert (await http.get(f"/channels/{channel_id}/health")).status_code == 404
+            assert (await http.get(f"/channels/{channel_id}/live")).status_code == 404
             for write in WRITES:
                 sent = {"token": TOKEN, "device_id": "d", "name": "x", "rate": "2"}
                 answer = await send_form(http, "/settings", f"/channels/{channel_id}{write}", **sent)

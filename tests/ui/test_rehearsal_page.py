@@ -173,7 +173,7 @@ async def test_whoever_leaves_the_page_stops_the_rehearsal(
             async def stopped() -> bool:
                 return rehearsals() == []
 
-            await until(stopped, "the rehearsal's processes are gone", within=20)
+            await until(stopped, "the rehearsal's processes are gone")
 
 
 def rehearsals() -> list[psutil.Process]:

@@ -8,11 +8,11 @@ from sqlmodel import col, update
 
 from api.ui.visits import SESSION_COOKIE, local_address
 from db.people import attempts_subject, find_link, make_link, note_failure
-from db.tables import User, UserSession
+from db.tables import User
 from domain.people import Role
 from domain.sign_in import FREE_FAILURES, IDLE, LONGEST
 from tests.api.people import Company
-from tests.ui.people import PASSWORD, add_user, browser, csrf_of, enter, send_form, signed_in
+from tests.ui.people import PASSWORD, add_user, browser, csrf_of, enter, send_form, set_sessions_back, signed_in
 
 
 async def test_a_page_sends_a_stranger_to_sign_in_and_back(app: FastAPI, owner: User) -> None:
@@ -75,14 +75,18 @@ async def test_a_disabled_person_is_not_let_in_and_their_session_is_over(
         assert (await enter(http, viewer)).status_code == 422
 
 
+@pytest.mark.parametrize("accepted", ["text/event-stream", "application/json"])
+async def test_a_script_is_told_that_nobody_is_signed_in_rather_than_given_a_page(app: FastAPI, accepted: str) -> None:
+    async with browser(app) as http:
+        answer = await http.get("/campaigns/live", headers={"Accept": accepted})
+    assert (answer.status_code, answer.content) == (401, b"")
+
+
 @pytest.mark.parametrize("column", ["seen_at", "created_at"])
 async def test_a_session_ends_when_it_is_idle_or_old(app: FastAPI, company: Company, owner: User, column: str) -> None:
-    past = datetime.now(UTC) - {"seen_at": IDLE, "created_at": LONGEST}[column]
     async with signed_in(app, owner) as http:
         assert (await http.get("/settings")).status_code == 200
-        async with company.database.tenant(company.tenant_id) as session:
-            mine = col(UserSession.user_id) == owner.id
-            await session.exec(update(UserSession).where(mine).values({column: past}))
+        await set_sessions_back(company.database, owner, column, {"seen_at": IDLE, "created_at": LONGEST}[column])
         assert (await http.get("/settings")).status_code == 303
 
 

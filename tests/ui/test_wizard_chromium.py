@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from playwright.async_api import Browser, Dialog, Page, expect
+from playwright.async_api import Browser, Dialog, FilePayload, Page, Route, expect
 
 from api.app import create_app
 from db.engine import Database
@@ -19,7 +19,8 @@ from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company, phone
 from tests.api.server import serving
 from tests.ui.chromium import open_page, running_chromium
-from tests.ui.people import PASSWORD
+from tests.ui.layout import moves, moves_are_seen, places, watch_moves
+from tests.ui.served import sign_in
 
 FILE = "Mobile;First name;Notes\n06 12 34 56 78;Ana;secret\n06 12 34 56 79;;x\n12;Bo;y\n06 12 34 56 78;Again;z\n"
 DROP = """(text) => {
@@ -51,15 +52,6 @@ async def chromium() -> AsyncIterator[Browser]:
         yield browser
 
 
-async def enter(page: Page, user: User) -> None:
-    """Signs in by the form."""
-    await page.goto("/sign-in")
-    await page.fill("#email", user.email or "")
-    await page.fill("#password", PASSWORD)
-    await page.click("main button.btn-primary")
-    await page.wait_for_url("**/campaigns")
-
-
 async def drop(page: Page, text: str) -> None:
     """Drops a file onto its place."""
     carried = await page.evaluate_handle(DROP, text)
@@ -70,7 +62,7 @@ async def test_a_campaign_is_made_from_a_dropped_file_and_launched(
     site: str, chromium: Browser, company: Company, owner: User, workflows: RecordingWorkflows
 ) -> None:
     async with open_page(chromium, site) as page:
-        await enter(page, owner)
+        await sign_in(page, owner)
         await page.goto("/campaigns/new")
         await page.fill("#name", "Autumn")
         await page.click("text=Make the draft")
@@ -91,6 +83,30 @@ async def test_a_campaign_is_made_from_a_dropped_file_and_launched(
     assert (told["status"], told["counts"]["total"], told["pacing"]["delay_seconds"]) == ("running", 2, 30)
     assert told["message_1"] == "Dear {{ first_name | default('friend') }}, hello"
     assert (told["variants"], told["send_window"]) == ([], None)
+
+
+async def test_a_file_that_is_chosen_before_the_script_is_there_is_looked_at_all_the_same(
+    site: str, chromium: Browser, company: Company, owner: User
+) -> None:
+    draft = await company.campaign()
+    asked_for, may_come = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked_for.set()
+        await may_come.wait()
+        await route.continue_()
+
+    async with open_page(chromium, site) as page:
+        await sign_in(page, owner)
+        await page.route("**/wizard-audience.js", late)
+        await page.goto(f"/campaigns/{draft['id']}/setup/audience", wait_until="commit")
+        await asked_for.wait()
+        chosen: list[FilePayload] = [{"name": "people.csv", "mimeType": "text/csv", "buffer": FILE.encode()}]
+        await page.set_input_files("#file", chosen)
+        await expect(page.locator("#send")).to_be_disabled()
+        may_come.set()
+        await expect(page.locator("#preview-rows tbody tr")).to_have_count(4)
+        await expect(page.locator("#send")).to_be_enabled()
 
 
 async def take_audience(page: Page) -> None:
@@ -205,12 +221,33 @@ async def launch(page: Page) -> None:
     assert "Contacts written to: 2." in asked[0]
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 2400), (360, 4000)])
+async def test_the_estimate_has_its_place_whatever_it_says(
+    site: str, chromium: Browser, company: Company, owner: User, width: int, height: int
+) -> None:
+    campaign_id = (await company.campaign(pacing={"delay_seconds": 1}))["id"]
+    await company.contacts(campaign_id, {"phone": phone(1)}, {"phone": phone(2)})
+    landmarks = ("#delay_seconds", "#batch_size", "#takes", "#finishes", ".foot")
+    async with open_page(chromium, site, width=width, height=height) as page:
+        await sign_in(page, owner)
+        await page.goto(f"/campaigns/{campaign_id}/setup/pacing")
+        await expect(page.locator("#takes")).to_have_text("2 seconds")
+        before = await places(page, landmarks)
+        await watch_moves(page)
+        for delay, takes in (("1799.5", "59 minutes 59 seconds"), ("4e9", "–"), ("2", "4 seconds")):
+            await page.fill("#delay_seconds", delay)
+            await expect(page.locator("#takes")).to_have_text(takes)
+            assert await places(page, landmarks) == before
+        assert await moves(page) == []
+        assert await moves_are_seen(page)
+
+
 async def test_a_wrong_file_is_told_and_the_right_one_still_goes(
     site: str, chromium: Browser, company: Company, owner: User
 ) -> None:
     campaign_id = (await company.campaign())["id"]
     async with open_page(chromium, site) as page:
-        await enter(page, owner)
+        await sign_in(page, owner)
         await page.goto(f"/campaigns/{campaign_id}/setup/audience")
         for text, said in (("", "The file is empty."), ("town\nLyon\n", "No column holds the phone numbers")):
             await drop(page, text)
@@ -230,7 +267,7 @@ async def test_nothing_is_lost_when_the_server_goes_away_in_the_middle(
 ) -> None:
     campaign_id = (await company.campaign())["id"]
     async with open_page(chromium, site) as page:
-        await enter(page, owner)
+        await sign_in(page, owner)
         await page.goto(f"/campaigns/{campaign_id}/setup/audience")
         await drop(page, FILE)
         await expect(page.locator("#send")).to_be_enabled()
@@ -249,7 +286,7 @@ async def test_every_step_fits_a_phone_and_can_be_read(
     campaign_id = (await company.campaign(message_1="Hi {{ a_rather_long_name_of_a_variable }}"))["id"]
     await company.contacts(campaign_id, {"phone": phone(1), "a_rather_long_name_of_a_variable": "x" * 90})
     async with open_page(chromium, site, width=360, height=740, dark=dark, language="fr") as page:
-        await enter(page, owner)
+        await sign_in(page, owner)
         for path in ("/campaigns/new", *(f"/campaigns/{campaign_id}/setup/{step}" for step in STEPS)):
             await page.goto(path)
             assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path

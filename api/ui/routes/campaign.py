@@ -17,6 +17,7 @@ from api.streams import Hub
 from api.ui import campaign_words
 from api.ui.campaign_fields import DAYS, VERDICTS, ZONES
 from api.ui.live import live, piece_of
+from api.ui.recent import Recent
 from api.ui.rendering import fragment, page
 from api.ui.routes.campaign_orders import NOTICES, ORDERS
 from api.ui.visits import Viewer, Visit
@@ -24,6 +25,9 @@ from db.engine import Database
 from db.reading.course import Point, read_course
 from db.reading.overview import Doings, read_doings
 from domain.statuses import CampaignStatus
+
+COURSE_SECONDS = 10.0
+"""So old a chart may be that is shown, about as long as its points stand for: all who look share what was read."""
 
 router = APIRouter()
 
@@ -105,9 +109,23 @@ async def watch(campaign_id: UUID, visit: Viewer) -> StreamingResponse:
     return live(visit, hub, (visit.caller.tenant_id, campaign_id), "standing", STANDING)
 
 
+Courses = Recent[tuple[UUID, UUID], list[Point]]
+
+
+def courses(database: Database) -> Courses:
+    """How the campaigns went whose charts are seen: each page asks again and again, and all share what was read."""
+
+    async def read(key: tuple[UUID, UUID]) -> list[Point]:
+        tenant_id, campaign_id = key
+        async with database.tenant(tenant_id) as session:
+            return await read_course(session, await found(session, campaign_id))
+
+    return Recent(read, seconds=COURSE_SECONDS)
+
+
 async def _course(visit: Visit, campaign_id: UUID) -> list[Point]:
-    async with visit.caller.transaction() as session:
-        return await read_course(session, await found(session, campaign_id))
+    kept: Courses = visit.request.app.state.campaign_courses
+    return await kept.get((visit.caller.tenant_id, campaign_id))
 
 
 @router.get("/campaigns/{campaign_id:uuid}/chart.json")

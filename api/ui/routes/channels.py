@@ -1,18 +1,20 @@
 """Channels: how they are, connecting one, changing, pausing and resuming it."""
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query
 from pydantic import ValidationError
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from api.pagination import PageQuery
 from api.platforms import Platform
 from api.routes import channels
-from api.routes.channel_shapes import ChannelChange, ChannelOut, Credentials
+from api.routes.channel_shapes import ChannelChange, ChannelOut, Credentials, channel_out
+from api.streams import Hub
 from api.ui.channel_forms import (
     FOUND,
     NO_WORKER,
@@ -22,14 +24,19 @@ from api.ui.channel_forms import (
     wrong_fields,
 )
 from api.ui.languages import _
-from api.ui.rendering import fragment, page
+from api.ui.live import live, piece_of
+from api.ui.rendering import page
 from api.ui.visits import Administrator, Operator, Viewer, Visit
+from db.engine import Database
 from db.reading.deliveries import count_waiting
 from domain.statuses import ChannelStatus, DeliveryStatus
 from workflows.handles import EngineUnavailable
 from workflows.ports import Finding
 
 COUNTED_TO = 10_000
+HEALTH_SECONDS = 1.0
+"""So often a channel is read whose page is open: what it holds is counted one by one."""
+
 STATES: dict[ChannelStatus, str] = {
     ChannelStatus.ACTIVE: _("Active"),
     ChannelStatus.PAUSED: _("Paused"),
@@ -45,6 +52,36 @@ DONE: dict[str, str] = {
 Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_-]*$")]
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All that is live on the page, at one instant."""
+
+    channel: ChannelOut
+    held: int
+    last: bool = False
+
+
+HealthHub = Hub[tuple[UUID, UUID], Health]
+WORDS = {"states": STATES, "counted_to": COUNTED_TO}
+HEALTH = piece_of("channels/health.html", **WORDS)
+
+
+def health_hub(database: Database, public_url: str) -> HealthHub:
+    """The channels whose pages are open: all viewers of one share a poller."""
+
+    async def read(key: tuple[UUID, UUID]) -> Health:
+        tenant_id, channel_id = key
+        async with database.tenant(tenant_id) as session:
+            channel = channel_out(await channels.found(session, channel_id), public_url)
+            return Health(channel, await _held(session, channel_id))
+
+    return Hub(read, poll_seconds=HEALTH_SECONDS)
+
+
+async def _held(session: AsyncSession, channel_id: UUID) -> int:
+    return await count_waiting(session, channel_id, DeliveryStatus.HELD, at_most=COUNTED_TO)
 
 
 @router.get("/channels")
@@ -98,20 +135,13 @@ async def show(visit: Viewer, channel_id: UUID, done: str = "") -> HTMLResponse:
     return await _page(visit, channel, done=DONE.get(done, ""))
 
 
-@router.get("/channels/{channel_id}/health")
-async def show_health(visit: Viewer, channel_id: UUID) -> HTMLResponse:
-    """The figures alone, for a page that is open."""
-    channel = await channels.show(channel_id, visit.caller)
-    held = await _held(visit, channel_id)
-    return HTMLResponse(fragment(visit, "channels/health.html", channel=channel, held=held, **WORDS))
-
-
-WORDS = {"states": STATES, "counted_to": COUNTED_TO}
-
-
-async def _held(visit: Visit, channel_id: UUID) -> int:
+@router.get("/channels/{channel_id}/live")
+async def watch(visit: Viewer, channel_id: UUID) -> StreamingResponse:
+    """Its health as it changes."""
     async with visit.caller.transaction() as session:
-        return await count_waiting(session, channel_id, DeliveryStatus.HELD, at_most=COUNTED_TO)
+        await channels.found(session, channel_id)
+    hub: HealthHub = visit.request.app.state.channel_page
+    return live(visit, hub, (visit.caller.tenant_id, channel_id), "health", HEALTH)
 
 
 async def _page(
@@ -124,12 +154,14 @@ async def _page(
     done: str = "",
     webhook_url: str = "",
 ) -> HTMLResponse:
+    async with visit.caller.transaction() as session:
+        health = Health(channel, await _held(session, channel.id))
     return page(
         visit,
         "channels/show.html",
         status=422 if errors else 200,
         channel=channel,
-        held=await _held(visit, channel.id),
+        state=health,
         form=form or LimitsForm.of(channel),
         device_id=device_id,
         errors=errors or {},

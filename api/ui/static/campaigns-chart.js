@@ -38,7 +38,7 @@
 
   const load = async () => {
     if (document.hidden) return;
-    const answer = await fetch(place.dataset.chart).catch(() => null);
+    const answer = await fetch(place.dataset.chart, { headers: { Accept: "application/json" } }).catch(() => null);
     if (!answer?.ok) return;
     const news = await answer.json();
     const first = columns === null;

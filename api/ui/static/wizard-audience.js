@@ -63,6 +63,7 @@
   };
 
   file.addEventListener("change", fresh);
+  show(); // of a file that was chosen before this script was there, or that the browser kept
   form.addEventListener("change", (event) => { if (event.target !== file) show(); });
   for (const kind of ["dragenter", "dragover"]) {
     drop.addEventListener(kind, (event) => { event.preventDefault(); drop.dataset.over = "true"; });
