@@ -1,4 +1,4 @@
-"""`python -m tests.ui.screenshots`: pictures of every page, light, dark and on a phone, into docs/screenshots."""
+"""`python -m tests.ui.screenshots`: pictures of every page in its states, light, dark, on a phone."""
 
 import asyncio
 import re
@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 from cli.stack.stack import Stack
 from tests.ui.chromium import open_page, running_chromium
-from tests.ui.every_page import PAGES
+from tests.ui.every_page import FIRST, PAGES, STATES, Reach, opened
 from tests.ui.house import filled_installation, first_visit, sign_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,31 +28,45 @@ async def _draw(page: Page) -> None:
     await page.locator("[data-points]").wait_for()
 
 
-FIRST = {"/campaigns/{campaign_id}/rehearsal": _rehearse, "/campaigns/{campaign_id:uuid}": _draw}
-"""What is done, or waited for, before the picture is taken."""
+WAIT = {
+    "campaigns-campaign-rehearsal": _rehearse,
+    **dict.fromkeys(("campaigns-campaign-id-uuid", "campaign-running", "campaign-paused"), _draw),
+}
+"""What is done, or waited for, before the picture is taken; by the picture's name."""
 
 
 async def take(browser: Browser, stack: Stack, place: Path) -> int:
-    """Takes all of them; returns how many."""
+    """Takes all of them, the first pages before the link of the welcome is used; returns how many."""
+    first, owners = _seen_first(), _seen_by_the_owner()
+    await _tour(browser, stack, place, first)
     async with first_visit(browser, stack):
         pass
-    taken = 0
+    await _tour(browser, stack, place, owners, signed_in=True)
+    return (len(first) + len(owners)) * len(LOOKS)
+
+
+def _seen_first() -> dict[str, Reach]:
+    before = {name_of(path): opened(PAGES[path]) for path in BEFORE_A_SIGN_IN}
+    return before | {name: state.reach for name, state in FIRST.items()}
+
+
+def _seen_by_the_owner() -> dict[str, Reach]:
+    paths = PAGES.keys() - BEFORE_A_SIGN_IN
+    return {name_of(path): opened(PAGES[path]) for path in paths} | {name: one.reach for name, one in STATES.items()}
+
+
+async def _tour(
+    browser: Browser, stack: Stack, place: Path, stops: dict[str, Reach], *, signed_in: bool = False
+) -> None:
     for look, (width, dark) in LOOKS.items():
         async with open_page(browser, stack.addresses.api, width=width, height=HEIGHT, dark=dark) as page:
-            for path in BEFORE_A_SIGN_IN:
-                taken += await _shoot(page, stack, path, place / f"{name_of(path)}-{look}.png")
-            await sign_in(page)
-            for path in PAGES.keys() - BEFORE_A_SIGN_IN:
-                taken += await _shoot(page, stack, path, place / f"{name_of(path)}-{look}.png")
-    return taken
-
-
-async def _shoot(page: Page, stack: Stack, path: str, file: Path) -> int:
-    await page.goto(PAGES[path](stack), wait_until="load")
-    if path in FIRST:
-        await FIRST[path](page)
-    await page.screenshot(path=file, full_page=True)
-    return 1
+            if signed_in:
+                await sign_in(page)
+            for name, reach in stops.items():
+                await reach(page, stack)
+                if name in WAIT:
+                    await WAIT[name](page)
+                await page.screenshot(path=place / f"{name}-{look}.png", full_page=True)
 
 
 def name_of(path: str) -> str:
