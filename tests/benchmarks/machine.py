@@ -1,13 +1,13 @@
 """What a run was measured on and with."""
 
 import platform
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
+from cli.commit import commit
 from cli.stack import pgfiles
 from cli.stack.temporal import temporal_program
 
@@ -19,7 +19,7 @@ def about(command: str) -> dict[str, str]:
     return {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit(),
+        "commit": commit() or "unknown",
         "cpu": cpu_model(),
         "cores": str(psutil.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -28,16 +28,6 @@ def about(command: str) -> dict[str, str]:
         "temporal": said_by(temporal_program(), "--version"),
         "postgresql": said_by(str(pgfiles.installation() / "bin" / "postgres"), "--version"),
     }
-
-
-def commit() -> str:
-    """The commit, with a plus when something is changed beside it."""
-    git = shutil.which("git")
-    if git is None:
-        return "unknown"
-    head = said_by(git, "-C", str(ROOT), "rev-parse", "--short", "HEAD")
-    changed = said_by(git, "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no")
-    return head + ("+" if changed else "")
 
 
 def cpu_model() -> str:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from api.app import create_app
+from api.serving import KEEP_ALIVE_SECONDS
 from cli.stack.probes import answers, free_port, trusted
 from db.api_keys import key_row, make_key
 from db.bootstrap import OWNER_SCOPES
@@ -35,7 +36,15 @@ Working = Callable[[Client, Database, Settings], AbstractAsyncContextManager[Non
 @asynccontextmanager
 async def serving_api(app: FastAPI, port: int) -> AsyncIterator[str]:
     """The API on a loopback port."""
-    server = GuestServer(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    server = GuestServer(config)
     serving_task = asyncio.create_task(server.serve())
     await asyncio.wait_for(server.up.wait(), 10)
     try:

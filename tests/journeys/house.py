@@ -194,7 +194,12 @@ class House:
         async def there() -> bool:
             return (await self.counts(campaign))[name] >= at_least
 
-        await until(there, f"{name} ≥ {at_least}", within)
+        try:
+            await until(there, f"{name} ≥ {at_least}", within)
+        except AssertionError as error:
+            shown = await self.show(campaign)
+            error.add_note(f"the campaign is {shown['status']} ({shown['paused_reason']}): {shown['counts']}")
+            raise
 
     async def rows(self, statement: str, **values: Any) -> list[Any]:
         """What the database holds of this tenant, for what no page shows; `:tenant` is given."""

@@ -12,7 +12,7 @@ VARIANTS = [
 
 async def test_each_person_receives_the_variant_that_is_told_and_replies_are_counted_for_it(house: House) -> None:
     channel = await house.channel()
-    made = await house.campaign(channel, 40, variants=VARIANTS, reply_window_seconds=10, pacing={"batch_size": 7})
+    made = await house.campaign(channel, 40, variants=VARIANTS, reply_window_seconds=20, pacing={"batch_size": 7})
     await house.until_count(made, "out", 40)
 
     told = {phone: row["variant"] for phone, row in (await house.contacts(made)).items()}

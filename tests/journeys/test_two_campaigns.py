@@ -25,7 +25,7 @@ async def test_a_reply_on_one_channel_says_nothing_to_a_campaign_on_another(hous
     here, there = await house.channel(), await house.channel()
     campaign = await house.campaign(here, reply_window_seconds=2)
     [phone] = campaign.phones
-    other = await house.campaign(there, phones=[phone], reply_window_seconds=2)
+    other = await house.campaign(there, phones=[phone])
     await house.until_count(campaign, "out", 1)
     await house.until_count(other, "out", 1)
 

@@ -57,7 +57,7 @@ async def test_whoever_stops_listening_leaves_no_process_behind() -> None:
     async def gone() -> bool:
         return descendants() == []
 
-    await until(gone, "its processes are gone", within=10)
+    await until(gone, "its processes are gone")
 
 
 async def test_its_environment_holds_no_address_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ async def campaign_paused_between_batches(world: World) -> Handle:
 
 
 async def campaign_whose_send_window_opens_in_a_moment(world: World) -> Handle:
-    world.campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=2)
+    world.campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=4)
     return await world.start_campaign()
 
 
@@ -53,13 +53,13 @@ async def campaign_probed_when_its_send_window_opens(world: World) -> Handle:
     handle = await world.start_campaign()
     await campaigns.until_marked(CampaignStatus.PAUSED, 1)
     campaigns.errored = 0
-    campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=2)
+    campaigns.opens_at = datetime.now(UTC) + timedelta(seconds=4)
     await handle.execute_update(Campaign.resume)
     return handle
 
 
 async def campaign_scheduled(world: World) -> Handle:
-    world.campaigns.start_at = datetime.now(UTC) + timedelta(seconds=0.5)
+    world.campaigns.start_at = datetime.now(UTC) + timedelta(seconds=4)
     return await world.start_campaign()
 
 
@@ -130,7 +130,7 @@ async def campaign_whose_probe_is_tried_again(world: World) -> Handle:
     async def released_once() -> bool:
         return len(world.holds.asked) == 1
 
-    await until(released_once, "a probe is released", within=10)
+    await until(released_once, "a probe is released")
     await until_it_waits(handle)
     campaigns.probe = PROBE_PASSED
     return handle

@@ -55,7 +55,7 @@ async def single_delivery_held_and_released(world: World) -> Handle:
 
 
 async def single_delivery_held_for_a_time(world: World) -> Handle:
-    until = datetime.now(UTC) + timedelta(seconds=0.3)
+    until = datetime.now(UTC) + timedelta(seconds=4)
     world.deliveries.answers = [held(until, "The send window is closed."), sent]
     return await world.send_single()
 

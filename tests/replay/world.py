@@ -184,7 +184,7 @@ async def until_it_saw(handle: Handle, kind: "EventType.ValueType", times: int) 
     async def enough() -> bool:
         return await seen(handle, kind) >= times
 
-    await until(enough, f"{times} times {EventType.Name(kind)}", within=10)
+    await until(enough, f"{times} times {EventType.Name(kind)}")
 
 
 async def seen(handle: Handle, kind: "EventType.ValueType") -> int:

@@ -74,12 +74,12 @@ class RememberedDeliveries(Deliveries):
         return receipt
 
     async def until_asked(self, times: int) -> None:
-        """Waits, a few seconds at most, until so many sends were asked for."""
+        """Waits until so many sends were asked for."""
 
         async def asked() -> bool:
             return len(self.asked) >= times
 
-        await until(asked, f"{times} sends asked for", within=10)
+        await until(asked, f"{times} sends asked for")
 
     def kinds(self) -> list[DeliveryKind]:
         """What was asked for, in order."""
@@ -182,12 +182,12 @@ class RememberedCampaigns(Campaigns):
         return Count(count=0)
 
     async def until_marked(self, status: CampaignStatus, times: int) -> None:
-        """Waits, a few seconds at most, until the campaign was put into this state so often."""
+        """Waits until the campaign was put into this state so often."""
 
         async def marked() -> bool:
             return [mark.status for mark in self.marks].count(status) >= times
 
-        await until(marked, f"{times} times {status}", within=10)
+        await until(marked, f"{times} times {status}")
 
     def statuses(self) -> list[tuple[Any, str | None]]:
         """States and reasons in the order in which they were written."""

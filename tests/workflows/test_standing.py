@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from tests.waiting import until
 from workflows.standing import SHARE, _share_now, limit_send_queue
 
 
@@ -39,7 +40,12 @@ def seen_by(service: Service) -> Client:
 
 async def test_the_rate_is_set_once_and_then_left_alone(temporal: WorkflowEnvironment) -> None:
     await limit_send_queue(temporal.client)
-    assert await _share_now(temporal.client) == SHARE
+
+    async def is_known() -> bool:
+        """The server has written it down when it answers, and takes it up a moment later."""
+        return await _share_now(temporal.client) == SHARE
+
+    await until(is_known, "the server tells the rate")
     service = Service(temporal.client)
     await limit_send_queue(seen_by(service))
     assert service.changes == 0
