@@ -47,21 +47,12 @@ demo: $(INSTALLED)  ## Run a campaign against the simulator, from CSV to result,
 up: $(INSTALLED)  ## Run the whole stack until Ctrl-C
 	@$(BIN)/relance up
 
-# Tests that judge times, or break a whole stack, run with nothing beside them; all others share two processes, file by
-# file in the order of their names: by the number of tests, the longest file (tests/kills) would come last.
-TESTS := not benchmark and not drill
-SHARED := -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS) and not alone"
-ALONE := -m "$(TESTS) and alone"
+# Three processes share the tests, file by file; those that judge times run in one of them, and the others give way to
+# them meanwhile (tests/turns.py).
+IN_TURNS := -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED)  ## Run the tests (ARGS="-k name" picks some)
-ifeq ($(ARGS),)
-	@failed=0; \
-	  $(BIN)/python -m pytest $(SHARED) || failed=1; \
-	  $(BIN)/python -m pytest $(ALONE) || failed=1; \
-	  exit $$failed
-else
-	@$(BIN)/python -m pytest $(ARGS)
-endif
+	@$(BIN)/python -m pytest $(or $(ARGS),$(IN_TURNS))
 
 drill: $(INSTALLED)  ## Break a stack of its own in every way it must survive (ARGS="--seed 7 --only F03")
 	@$(BIN)/relance drill $(ARGS)

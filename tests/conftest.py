@@ -1,5 +1,6 @@
 """The real parts that tests of several rooms run against, one of each for the whole session."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,13 +8,34 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_asyncio
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from cli.stack.postgres import running_postgres
-from cli.stack.temporal import DYNAMIC_CONFIG, SEARCH_ATTRIBUTES, temporal_program
 from db.engine import Database
 from migrations.upgrade import upgrade
+from tests.own_parts import own_temporal
+from tests.turns import InTurns, give_way
+
+# What collecting makes lives until the end: to look through it for garbage, again and again, took a fifth of the time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there is garbage."""
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Gives out files in turns; any other way of giving out tests is left as it is."""
+    return InTurns(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """Before the first test of a file may start what its room shares."""
+    give_way(nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")
@@ -42,16 +64,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(scope="session")
 async def temporal() -> AsyncIterator[WorkflowEnvironment]:
-    """A real Temporal development server in memory, with the dynamic configuration of the embedded one."""
-    arguments = [word for key, value in DYNAMIC_CONFIG.items() for word in ("--dynamic-config-value", f"{key}={value}")]
-    arguments += [word for name in SEARCH_ATTRIBUTES for word in ("--search-attribute", f"{name}=Keyword")]
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_program(),
-        dev_server_log_level="error",
-        dev_server_extra_args=arguments,
-        data_converter=pydantic_data_converter,
-    )
-    async with environment:
+    """A real Temporal development server in memory."""
+    async with own_temporal() as environment:
         yield environment
 
 

@@ -48,21 +48,35 @@ def _owner(port: int) -> str:
 
 
 def free_port() -> int:
-    """A port on which nobody listened a moment ago, and which this process has not been given before."""
-    candidates = [port for port in _PORTS if port not in _given]
+    """A port on which nobody listens, and which nobody else is given by this function while this process lives."""
+    candidates = list(_PORTS)
     while candidates:
         port = candidates.pop(secrets.randbelow(len(candidates)))
-        _given.add(port)
-        if is_free("127.0.0.1", port):
+        if _reserve(port) and is_free("127.0.0.1", port):
             return port
     raise PortInUseError(f"none of the ports from {_PORTS[0]} to {_PORTS[-1]} is free: stop some of the programs there")
+
+
+def _reserve(port: int) -> bool:
+    """Holds the UDP port of that number: a sign to other processes, which leaves the TCP port to whoever gets it.
+
+    Between the look and the use lie seconds, in which another process would find the same port free.
+    """
+    sign = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sign.bind(("127.0.0.1", port))
+    except OSError:
+        sign.close()
+        return False
+    _signs.append(sign)
+    return True
 
 
 _PORTS = range(20_000, 32_000, 2)
 """Below those that systems give to outgoing connections (from 32768 on Linux), one of which could take a port between
 the look and the use; the odd ones stay for what lives beside a port."""
 
-_given: set[int] = set()
+_signs: list[socket.socket] = []
 
 
 @cache

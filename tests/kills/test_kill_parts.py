@@ -114,7 +114,9 @@ async def until_under_way(
     """Waits until the campaign has sent so many of its messages; it must have others left."""
 
     async def some_are_out() -> bool:
-        assert demo.returncode is None, f"the demo ended before {sent} were sent"
+        assert demo.returncode is None, (
+            f"the demo ended before {sent} were sent:\n{said(environment).read_text()[-3000:]}"
+        )
         if (campaign := await look(environment, data)) is None:
             return False
         counts: dict[str, int] = campaign["counts"]
