@@ -1,12 +1,13 @@
 """What only a browser shows: ticking and settling messages, copying a secret, and pages that fit a small screen."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from playwright.async_api import Browser, Dialog, Page, expect
+from playwright.async_api import Browser, Dialog, Page, Route, expect
 
 from api.app import create_app
 from db.engine import Database
@@ -82,6 +83,37 @@ async def test_what_is_ticked_is_counted_asked_about_and_settled(
         "Send 2 messages again? Whoever did get theirs gets it twice.",
         "Mark 2 messages as sent? Nothing is sent.",
     ]
+
+
+async def test_settling_asks_first_though_the_page_still_loads(
+    site: str, chromium: Browser, company: Company, owner: User
+) -> None:
+    await add_delivery(company, await add_contact(company), status="unknown")
+    asked: list[str] = []
+    asked_for, may_come = asyncio.Event(), asyncio.Event()
+
+    async def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    async def late(route: Route) -> None:
+        asked_for.set()
+        await may_come.wait()
+        await route.continue_()
+
+    async with open_page(chromium, site) as page:
+        page.on("dialog", refuse)
+        await enter(page, owner, "/channels")
+        await page.route("**/htmx.min.js", late)
+        await page.goto("/deliveries", wait_until="commit")
+        await asked_for.wait()
+        await page.check("tbody input")
+        await page.click("text=Send again", no_wait_after=True)
+        may_come.set()
+        await page.wait_for_load_state()
+        await expect(page.locator("tbody tr")).to_have_count(1)
+        await expect(page.locator(".alert-success")).to_have_count(0)
+    assert asked == ["Send 1 message again? If it did arrive, the person gets it twice."]
 
 
 async def test_a_key_that_is_shown_once_can_be_copied(site: str, chromium: Browser, owner: User) -> None:
