@@ -1,6 +1,5 @@
 """The switch that holds every send of the installation until a person confirms them."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.away import DATABASE_ERRORS, is_away
+from db.away import once_there
 from db.engine import Database
 from domain.statuses import DeliveryStatus
-
-AWAY_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +35,7 @@ async def hold_if_moved(database: Database) -> bool:
 
 async def hold_once_there(database: Database, tell_away: Callable[[], None]) -> bool:
     """The same as soon as the database answers, however long it is away; `tell_away` is called once if it is."""
-    told = False
-    while True:
-        try:
-            return await hold_if_moved(database)
-        except DATABASE_ERRORS as error:
-            if not is_away(error):
-                raise
-        if not told:
-            tell_away()
-            told = True
-        await asyncio.sleep(AWAY_PAUSE_SECONDS)
+    return await once_there(lambda: hold_if_moved(database), tell_away)
 
 
 async def read_hold(connection: AsyncConnection) -> SendsHold:

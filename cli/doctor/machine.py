@@ -34,8 +34,16 @@ def check_machine(settings: Settings, state: StackState | None) -> Iterator[Find
     if state is not None and state.running:
         yield fine("stack", f"runs (pid {state.supervisor.pid})")
         return
+    if _is_run_otherwise(settings):
+        yield note("stack", "not run by `relance up` here", "its parts are looked at one by one below")
+        return
     yield from _ports(settings)
-    yield _stopped(settings, state)
+    yield _stopped(state)
+
+
+def _is_run_otherwise(settings: Settings) -> bool:
+    """Whether the parts are processes of somebody else's (systemd, containers), which hold their ports rightly."""
+    return settings.database_url is not None and external_temporal()
 
 
 def _existing(path: Path) -> Path:
@@ -135,9 +143,7 @@ def _wanted_ports(settings: Settings) -> dict[str, str]:
     return {"api_port": settings.api_host, **temporal, **simulator}
 
 
-def _stopped(settings: Settings, state: StackState | None) -> Finding:
-    if settings.database_url is not None and external_temporal():
-        return note("stack", "not run by `relance up` here", "its parts are looked at one by one below")
+def _stopped(state: StackState | None) -> Finding:
     if state is not None:
         advice = "`make up` takes over and goes on where it stopped"
         words = f"was killed (its supervisor, pid {state.supervisor.pid}, is gone)"
