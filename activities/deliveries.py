@@ -117,7 +117,7 @@ class ChannelDeliveries(Deliveries):
         try:
             changed = await self._await_turn(granted, request)
         except asyncio.CancelledError:  # the worker stops, or could not tell in time that it lives
-            await self._ledger.let_go(granted.attempt, request)
+            await self._ledger.let_go(granted, request)
             raise
         if changed is not None:
             return changed
@@ -150,7 +150,7 @@ class ChannelDeliveries(Deliveries):
                 changed = await self._ledger.confirm(granted, request, self._times.lease)
                 if changed is not None:
                     return changed
-        return await self._ledger.let_go(granted.attempt, request)  # this process is held up
+        return await self._ledger.let_go(granted, request)  # this process is held up
 
     def _credentials(self, destination: Destination) -> Credentials:
         try:

@@ -65,10 +65,10 @@ class Ledger:
         async with self._database.tenant(request.tenant_id) as session:
             return await claims.confirm(session, granted, request, lease)
 
-    async def let_go(self, attempt: Attempt, request: DeliveryRequest) -> Receipt | InFlight:
+    async def let_go(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight:
         """The claim is given back: its maker has not called the platform and will not."""
         async with self._database.tenant(request.tenant_id) as session:
-            return await claims.let_go(session, attempt)
+            return await claims.let_go(session, granted)
 
     async def sent(
         self,
@@ -118,6 +118,9 @@ class Ledger:
         async with self._of(attempt, request) as (session, delivery):
             now = await clock(session)
             until = now + timedelta(seconds=seconds)
+            if delivery is not None:
+                # It was not looked at: that says nothing against this message.
+                delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
             verdict = Verdict(Decision.HOLD, Reason.THROTTLED, until, "platform throttle")
             receipt = await _put_off(session, attempt, delivery, verdict, reason, now)
             await channels.throttle(session, request.tenant_id, request.channel_id, until)

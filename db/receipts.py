@@ -18,6 +18,9 @@ from domain.receipts import advance
 from domain.signals import Signal, SignalName, StopRequest
 from domain.statuses import DeliveryKind, DeliveryStatus, MessageStatus
 
+WAITING = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.HELD})
+"""What has its next attempt before it."""
+
 
 async def apply_receipt(
     session: AsyncSession, tenant_id: UUID, channel_id: UUID, receipt: ReceiptFact, at: datetime
@@ -61,10 +64,11 @@ async def _learn(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact
     """A receipt may bring the ids, and it proves that the platform took the message, also when it failed later."""
     delivery.wa_id = delivery.wa_id or receipt.wa_id
     was = delivery.status
-    if was in IN_THE_AIR:
+    # One that was asked of the platform and is to be asked again was thought not to be there: the receipt knows better.
+    if was in IN_THE_AIR or (was in WAITING and delivery.attempts > 0):
         sent_at = record.plausible(delivery, receipt.occurred_at or at, await clock(session))
         await record.sent(session, delivery, None, None, sent_at)
-        return release(delivery) if was == DeliveryStatus.UNKNOWN else []
+        return [] if was == DeliveryStatus.SENDING else release(delivery)
     await session.flush()
     return []
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.channels import give_back_probe
 from db.engine import driver_of
 from db.ledger import record
 from db.ledger.allowances import count_use, take_credit
@@ -108,6 +109,8 @@ async def grant_again(
     now = await clock(session)
     if delivery.status == DeliveryStatus.SENDING and delivery.claim_expires_at and delivery.claim_expires_at > now:
         return InFlight((delivery.claim_expires_at - now).total_seconds())
+    if delivery.settle_after is not None and delivery.settle_after > now:  # its maker woke up and called meanwhile
+        return InFlight((delivery.settle_after - now).total_seconds())
     if delivery.counted_attempts >= MOST_ATTEMPTS:
         reason = f"The platform failed on each of {delivery.counted_attempts} attempts."
         return await record.failed(session, delivery, reason, now, called=False)
@@ -133,23 +136,32 @@ async def confirm(
     if verdict.decision == Decision.REFUSE:
         return await record.refused(session, delivery, verdict, now)
     if verdict.decision == Decision.HOLD:
-        delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
+        await _take_back(session, delivery, granted, now)
         return await record.held(session, delivery, verdict, now, was_probe=facts.is_probe)
     delivery.claim_expires_at = max(delivery.claim_expires_at, facts.gate.now + lease)
     return None
 
 
-async def let_go(session: AsyncSession, attempt: Attempt) -> Receipt | InFlight:
+async def let_go(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
     """The maker of a claim did not call and will not: the delivery is as it was before, but that its slot is past."""
-    delivery = await lock_attempt(session, attempt)
+    delivery = await lock_attempt(session, granted.attempt)
     if delivery is None or delivery.status != DeliveryStatus.SENDING:
-        return await as_it_stands(session, attempt)
+        return await as_it_stands(session, granted.attempt)
+    now = await clock(session)
+    await _take_back(session, delivery, granted, now)
     delivery.status = DeliveryStatus.QUEUED
     delivery.claim_expires_at = None
-    delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
-    delivery.updated_at = await clock(session)
+    delivery.updated_at = now
     await record.queued_again(session, delivery)
     return InFlight(0.0)
+
+
+async def _take_back(session: AsyncSession, delivery: Delivery, granted: Granted, now: datetime) -> None:
+    """An attempt that did not come to its call counts for nothing; its probe is the next one's to make."""
+    if granted.is_breaker_probe:
+        await give_back_probe(await driver_of(session), delivery.tenant_id, delivery.channel_id, now)
+    else:
+        delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
 
 
 async def _pass_gate(

@@ -60,6 +60,7 @@ async def sent(
         return await receipt(session, delivery)
     delivery.status = DeliveryStatus.SENT
     delivery.reason = None
+    delivery.hold_until = None
     delivery.sent_at = at
     delivery.updated_at = at
     await session.flush()

@@ -138,6 +138,20 @@ async def test_nobody_calls_before_the_time_that_a_throttle_names(database: Data
     assert [at - throttled_at for at in later if at - throttled_at < 1.0 and at - throttled_at > 0.1] == []
 
 
+async def test_to_be_told_to_slow_down_says_nothing_against_a_message(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person()
+
+    for _ in range(3):
+        await one_attempt(person, PlatformDouble(usually=fail(Throttled("slow down", retry_after_seconds=30))))
+        await world.run("UPDATE channels SET throttled_until = NULL WHERE id = :channel")
+        await world.run("UPDATE deliveries SET hold_until = NULL WHERE tenant_id = :tenant")
+
+    delivery = await person.delivery()
+    assert delivery is not None
+    assert (delivery.attempts, delivery.counted_attempts) == (3, 0)
+
+
 async def test_one_worker_never_calls_sooner_than_the_channels_interval(database: Database) -> None:
     rate = 20.0
     world = await World.make(database, rate_per_second=rate)

@@ -14,10 +14,10 @@ from activities.deliveries import ChannelDeliveries, SendTimes
 from activities.ledger import Ledger
 from activities.spacing import TOLERANCE_SECONDS
 from db.engine import Database
-from db.ledger.attempts import Claim, Granted, InFlight
+from db.ledger.attempts import Attempt, Claim, Granted, InFlight
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from tests.ledger_world import QUICK, SECRETS, World, attempt, sender, settle
-from tests.platform_double import PlatformDouble
+from tests.platform_double import PlatformDouble, take_then_drop
 
 PEOPLE, RATE = 20, 50.0
 PATIENT = SendTimes(lease=timedelta(seconds=10), grace=timedelta(seconds=1))
@@ -177,3 +177,42 @@ async def test_a_send_that_is_cancelled_before_its_turn_gives_its_claim_back(dat
     assert (platform.calls, await person.status()) == ([], "queued")
     assert (await attempt(sender(database, platform), person.message_1())).outcome == ReceiptOutcome.SENT
     assert "unknown" not in [status for status, _ in await person.log()]
+
+
+async def test_the_probe_of_a_platform_that_was_down_is_given_back_with_its_claim(database: Database) -> None:
+    world = await World.make(database)
+    person, next_one, platform = await world.person(), await world.person(), PlatformDouble()
+    await world.run(
+        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
+           'open_until', now() - interval '1 second') WHERE id = :channel"""
+    )
+    ledger = FarAway(database)
+    waiting = asyncio.create_task(
+        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
+    )
+    await ledger.claimed.wait()
+    assert (await world.channel()).breaker["state"] == "half_open"
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert (await attempt(sender(database, platform), next_one.message_1())).outcome == ReceiptOutcome.SENT
+    assert (await world.channel()).breaker["state"] == "closed"
+
+
+async def test_what_was_called_while_it_was_looked_up_is_not_sent_on_what_the_look_up_said(database: Database) -> None:
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble(answers=[take_then_drop], visible=False)
+    slow = SendTimes(lease=PATIENT.lease, grace=timedelta(seconds=30))
+    with pytest.raises(ApplicationError):
+        await attempt(sender(database, platform, slow), person.message_1())
+    called = await person.delivery()
+    assert called is not None
+
+    # Somebody had asked before that call, was told "not there", and comes back with it only now.
+    asked_before = Attempt(called.id, called.attempts)
+    step = await Ledger(database).grant_again(asked_before, person.message_1(), PATIENT.lease)
+
+    assert isinstance(step, InFlight)
+    assert step.seconds > 20
+    assert await person.status() == "unknown"

@@ -11,9 +11,11 @@ from temporalio.exceptions import ApplicationError
 
 from connectors.shapes import OutboundMessage, SentMessage
 from db.engine import Database
+from db.ledger.resolve import order_resend
 from db.receipts import apply_receipt
+from domain.deliveries import ReceiptOutcome
 from domain.inbound import ReceiptFact
-from domain.signals import Signal
+from domain.signals import Signal, SignalName
 from tests.ledger_world import Person, World, attempt, sender, settle
 from tests.platform_double import PlatformDouble, take, take_then_drop
 
@@ -99,6 +101,50 @@ async def test_a_receipt_that_overtakes_the_answer_settles_the_message_and_keeps
     assert row.provider_message_id == delivery.provider_message_id == platform.taken[0].provider_message_id
     assert (await person.enrollment()).status == receipt
     assert [status for status, _ in await person.log()].count("sent") == 1
+
+
+async def unknown_then_absent(person: Person, platform: PlatformDouble) -> None:
+    """The platform took Message 1, the answer was lost, and a look-up of now does not show it yet."""
+    platform.answers, platform.visible = [take_then_drop], False
+    with pytest.raises(ApplicationError):
+        await attempt(sender(person.world.database, platform), person.message_1())
+    await person.world.run("UPDATE deliveries SET settle_after = now() - interval '1 s' WHERE tenant_id = :tenant")
+
+
+@pytest.mark.parametrize("receipt", RECEIPTS)
+async def test_a_receipt_of_a_held_message_that_was_thought_absent_keeps_it_from_going_out_twice(
+    database: Database, receipt: str
+) -> None:
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble()
+    await unknown_then_absent(person, platform)
+    await world.run("UPDATE campaigns SET status = 'paused' WHERE id = :campaign")
+    deliveries = sender(database, platform)
+    assert (await settle(deliveries, person.message_1())).outcome == ReceiptOutcome.HELD
+
+    signals = await receive(person, receipt)
+
+    assert signals is not None
+    assert signals[0].name == SignalName.RELEASE
+    await world.run("UPDATE campaigns SET status = 'running' WHERE id = :campaign")
+    assert (await settle(deliveries, person.message_1())).outcome == ReceiptOutcome.SENT
+    assert platform.count(person.message_1().idempotency_key) == 1
+    assert (await person.enrollment()).status == receipt
+
+
+async def test_a_receipt_that_comes_after_an_order_to_send_again_makes_the_order_void(database: Database) -> None:
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble()
+    await unknown_then_absent(person, platform)
+    delivery = await person.delivery()
+    assert delivery is not None
+    async with database.tenant(world.tenant_id) as session:
+        await order_resend(session, world.tenant_id, delivery.id, datetime.now(UTC))
+
+    await receive(person, "delivered")
+
+    assert (await settle(sender(database, platform), person.message_1())).outcome == ReceiptOutcome.SENT
+    assert platform.count(person.message_1().idempotency_key) == 1
 
 
 async def test_a_receipt_of_nobodys_message_is_kept_for_later(database: Database) -> None:

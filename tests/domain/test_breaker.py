@@ -179,6 +179,13 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
         assert before.state == "closed" or self.breaker == before
 
     @rule()
+    def a_claim_is_given_back_without_its_call(self) -> None:
+        probing = self.breaker.state == "half_open"
+        self.breaker = self.breaker.on_probe_given_back(self.now)
+        if probing:
+            assert isinstance(self.breaker.may_pass(self.now), Probe), "the next one may make it at once"
+
+    @rule()
     def it_is_stored_and_read_again(self) -> None:
         assert ChannelBreaker.model_validate_json(self.breaker.model_dump_json()) == self.breaker
 
