@@ -20,6 +20,7 @@ from domain import ids
 from domain.breaker import ErrorSample, judge
 from domain.campaigns import CampaignRef
 from domain.signals import Signal, SignalName, StopRequest
+from domain.statuses import CampaignStatus
 from workflows.handles import Workflows, search_attributes
 from workflows.ports import (
     CampaignPlan,
@@ -84,8 +85,7 @@ class CampaignRecords(Campaigns):
             at = first_at + timedelta(seconds=index * request.delay_seconds)
             await self._start(campaign, plan, contact, at)
         async with self._database.tenant(campaign.tenant_id) as session:
-            launched = [contact.contact_id for contact in turn.batch]
-            await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, launched)
+            await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, turn.batch)
         return LaunchResult(started=len(turn.batch), exhausted=turn.is_last, first_at=first_at, opens_at=turn.opens_at)
 
     async def _start(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> None:
@@ -173,15 +173,20 @@ class CampaignRecords(Campaigns):
             pacing_only=request.pacing_only,
         )
         campaign = request.campaign
-        async with self._database.tenant(campaign.tenant_id) as session:
+        async with heartbeating(), self._database.tenant(campaign.tenant_id) as session:
             status, affected = await running.write_state(session, campaign.tenant_id, campaign.campaign_id, state)
+            if request.status == CampaignStatus.CANCELLED and activity.info().attempt > 1:
+                affected = await running.count_stopped(session, campaign.tenant_id, campaign.campaign_id)
         return MarkResult(status=status, affected=affected)
 
     @activity.defn(name="campaigns.requeue_failed")
     async def requeue_failed(self, campaign: CampaignRef) -> Count:
         """Puts contacts whose Message 1 failed back in line."""
-        async with self._database.tenant(campaign.tenant_id) as session:
-            return Count(count=await running.requeue_failed(session, campaign.tenant_id, campaign.campaign_id))
+        async with heartbeating(), self._database.tenant(campaign.tenant_id) as session:
+            count = await running.requeue_failed(session, campaign.tenant_id, campaign.campaign_id)
+            if activity.info().attempt > 1:
+                count = await running.count_requeued(session, campaign.tenant_id, campaign.campaign_id)
+        return Count(count=count)
 
     @activity.defn(name="campaigns.stop_open")
     async def stop_open(self, campaign: CampaignRef) -> Count:

@@ -96,9 +96,17 @@ _GIVE = text("""
     UPDATE campaigns SET variants_given = variants_given + :count WHERE tenant_id = :tenant_id AND id = :campaign_id
 """)
 _LAUNCHED = text("""
-    UPDATE enrollments SET launched_at = now()
-    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = ANY(:contact_ids)
+    UPDATE enrollments e SET launched_at = now()
+    FROM unnest(CAST(:contact_ids AS uuid[]), CAST(:generations AS int[])) AS l(contact_id, generation)
+    WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = l.contact_id
+      AND e.generation = l.generation
 """)
+# An attempt whose commit stood, but whose answer was lost, is repeated: what it did is counted where it left it.
+_STOPPED = text("""
+    SELECT count(*) FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND outcome = 'cancelled' AND status = 'cancelled'
+""")
+_REQUEUED = text(f"SELECT count(*) {_IN_LINE} AND generation > 0")
 _IN_FLIGHT = text("""
     SELECT count(*) FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
@@ -110,7 +118,7 @@ _IN_FLIGHT = text("""
 # Contacts whom the campaign's window has wait are not in flight: with windows in their own zones it can be a night, and
 # the others are to go on. While nobody else is in flight, `held_until` is when the first of them can go out.
 _STOCK = text("""
-    SELECT e.in_flight, e.open, e.last_deadline, c.probe, ch.rate_per_second, now() AS taken_at,
+    SELECT e.in_flight, e.in_line, e.open, e.last_deadline, c.probe, ch.rate_per_second, now() AS taken_at,
            CASE WHEN e.in_flight = 0 AND e.waiting > 0 THEN (
                SELECT min(d.hold_until) FROM deliveries d
                WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.status = 'held'
@@ -125,6 +133,7 @@ _STOCK = text("""
          LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
                          count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending')
                                           AND NOT (held AND reason = :outside_window)) AS in_flight,
+                         count(*) FILTER (WHERE launched_at IS NULL AND status = 'pending') AS in_line,
                          count(*) FILTER (WHERE held AND reason = :outside_window) AS waiting
                   FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
          LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
@@ -244,9 +253,21 @@ async def give_variants(
     await session.execute(_GIVE, values)
 
 
-async def mark_launched(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_ids: list[UUID]) -> None:
-    """Notes that these contacts' workflows run."""
-    await session.execute(_LAUNCHED, {**_named(tenant_id, campaign_id), "contact_ids": contact_ids})
+async def mark_launched(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, launched: Sequence[Next]) -> None:
+    """Notes that these contacts' workflows run; one that was put back in line meanwhile still waits for its next."""
+    contact_ids, generations = [one.contact_id for one in launched], [one.generation for one in launched]
+    values = {"contact_ids": contact_ids, "generations": generations}
+    await session.execute(_LAUNCHED, {**_named(tenant_id, campaign_id), **values})
+
+
+async def count_stopped(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:
+    """How many contacts a cancel has kept from Message 1."""
+    return int((await session.execute(_STOPPED, _named(tenant_id, campaign_id))).scalar_one())
+
+
+async def count_requeued(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:
+    """How many contacts are in line once more."""
+    return int((await session.execute(_REQUEUED, _named(tenant_id, campaign_id))).scalar_one())
 
 
 async def count_in_flight(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:

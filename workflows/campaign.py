@@ -46,20 +46,27 @@ class Campaign:
         """Open → batches → the last window → completed; or cancelled."""
         process = self._process
         await self._open()
+        while True:
+            await self._go_on(start)
+            if process.status == CampaignStatus.CANCELLED:
+                await workflow.execute_activity_method(
+                    Campaigns.stop_open, process.campaign, summary="Stop what still runs", **PATIENT
+                )
+            await self._finish_handlers()
+            if process.over:  # else failed contacts were put back in line while it was being completed
+                return process.status
+
+    async def _go_on(self, start: CampaignInput) -> None:
+        """Step by step until it is over, or as a new run where the history has grown long."""
+        process = self._process
         while not process.over:
             await workflow.wait_condition(lambda: process.status != CampaignStatus.PAUSED)
             if process.over:
-                break
+                return
             await self._step()
-            if workflow.info().is_continue_as_new_suggested():
+            if workflow.info().is_continue_as_new_suggested() and not process.over:
                 await self._finish_handlers()
                 workflow.continue_as_new(CampaignInput(campaign=start.campaign, state=process.state))
-        if process.status == CampaignStatus.CANCELLED:
-            await workflow.execute_activity_method(
-                Campaigns.stop_open, process.campaign, summary="Stop what still runs", **PATIENT
-            )
-        await self._finish_handlers()
-        return process.status
 
     async def _step(self) -> None:
         state = self._process.state
@@ -198,6 +205,9 @@ class Campaign:
             return
         await self._judge(stock)
         if process.halted or not process.state.exhausted:
+            return
+        if stock.in_line > 0:  # they were put back in line while the last batch was being launched
+            process.state.exhausted = False
             return
         if stock.open == 0:
             async with process.lock:

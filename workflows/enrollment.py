@@ -120,7 +120,7 @@ class Enrollment:
             )
             if receipt.outcome not in (ReceiptOutcome.HELD, ReceiptOutcome.UNKNOWN):
                 return receipt
-            if not await self._wait_for_release(receipt, seen, what):
+            if not await self._wait_for_release(receipt, seen, request.kind, what):
                 return receipt
 
     def _priority(self, kind: DeliveryKind) -> Priority:
@@ -131,10 +131,15 @@ class Enrollment:
             fairness_weight=self._start.rate_per_second * QUEUE_HEADROOM,
         )
 
-    async def _wait_for_release(self, receipt: Receipt, seen: int, what: str) -> bool:
-        """False when there is nothing more to wait for: stopped, or an unknown outcome that nobody settled in time."""
+    async def _wait_for_release(self, receipt: Receipt, seen: int, kind: DeliveryKind, what: str) -> bool:
+        """False when there is nothing more to wait for: stopped, or an unknown Message 1 that nobody settled in time.
+
+        An unknown Message 2 is what an answer ends with: it waits for whoever settles it, however long.
+        """
         unknown = receipt.outcome == ReceiptOutcome.UNKNOWN
-        limit = timedelta(seconds=self._start.reply_window_seconds) if unknown else None
+        limit = None
+        if unknown and kind == DeliveryKind.MESSAGE_1:
+            limit = timedelta(seconds=self._start.reply_window_seconds)
         if receipt.hold_until is not None:
             limit = max(timedelta(milliseconds=10), receipt.hold_until - workflow.now())
         self._say(f"{what} {receipt.outcome}: {receipt.reason}")

@@ -103,7 +103,7 @@ class StockRequest(Frozen):
 
 
 class Stock(Frozen):
-    """Where a campaign stands; `open` counts enrollments that have not ended, launched or not.
+    """Where a campaign stands; `open` counts enrollments that have not ended, launched or not, `in_line` the latter.
 
     Those whom the campaign's window has wait are not `in_flight`; while nobody else is, `held_until` says how long.
     """
@@ -113,6 +113,7 @@ class Stock(Frozen):
     attempted: int
     errored: int
     open: int
+    in_line: int = 0
     last_deadline: datetime | None = None
     rate_per_second: float
     probe: str | None = None

@@ -44,8 +44,7 @@ async def turn(world: World, at: datetime, *, size: int = 10, delay: float = 1.0
     async with world.database.tenant(world.tenant_id) as session:
         plan = await read_plan(session, world.tenant_id, world.campaign_id)
         taken = await take_turn(session, campaign, plan, size, at, delay)
-        launched = [one.contact_id for one in taken.batch]
-        await mark_launched(session, world.tenant_id, world.campaign_id, launched)
+        await mark_launched(session, world.tenant_id, world.campaign_id, taken.batch)
     return taken
 
 

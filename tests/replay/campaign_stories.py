@@ -190,6 +190,21 @@ async def campaign_retried_while_the_last_windows_run(world: World) -> Handle:
     return handle
 
 
+async def campaign_retried_while_the_last_batch_is_launched(world: World) -> Handle:
+    campaigns = world.campaigns
+    campaigns.waiting, campaigns.failed = 10, 4
+    campaigns.launching = asyncio.Event()
+    handle = await world.start_campaign()
+
+    async def under_way() -> bool:
+        return len(campaigns.launches) == 1
+
+    await until(under_way, "the last batch is being launched")
+    await handle.execute_update(Campaign.retry_failed)
+    campaigns.launching.set()
+    return handle
+
+
 async def campaign_reopened(world: World) -> Handle:
     world.campaigns.waiting, world.campaigns.failed = 0, 4
     return await world.start_campaign(reopen=True)
@@ -315,6 +330,7 @@ CAMPAIGN_STORIES = [
     campaign_reopened,
     campaign_reopened_with_nothing_to_retry,
     campaign_retried_while_running,
+    campaign_retried_while_the_last_batch_is_launched,
     campaign_retried_while_the_last_stock_is_taken,
     campaign_retried_while_the_last_windows_run,
     campaign_scheduled,

@@ -131,9 +131,12 @@ async def enrollment_message_2_refused(world: World) -> Handle:
     return await enrollment_reply(world)
 
 
-async def enrollment_message_2_unknown(world: World) -> Handle:
-    world.deliveries.answers = [sent, ended(ReceiptOutcome.UNKNOWN, "The answer was lost.")]
-    return await world.enroll(SHORT_WINDOW_SECONDS, replied=True)
+async def enrollment_message_2_unknown_settled(world: World) -> Handle:
+    world.deliveries.answers = [sent, ended(ReceiptOutcome.UNKNOWN, "The answer was lost."), sent]
+    handle = await world.enroll(SHORT_WINDOW_SECONDS, replied=True)
+    await world.deliveries.until_asked(2)
+    await handle.signal(Enrollment.release)
+    return handle
 
 
 ENROLLMENT_STORIES = [
@@ -144,7 +147,7 @@ ENROLLMENT_STORIES = [
     enrollment_message_2_held_and_released,
     enrollment_message_2_refused,
     enrollment_message_2_stopped_while_held,
-    enrollment_message_2_unknown,
+    enrollment_message_2_unknown_settled,
     enrollment_no_reply,
     enrollment_opted_out_while_it_waits,
     enrollment_refused,

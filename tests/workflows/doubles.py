@@ -1,5 +1,6 @@
 """Working doubles of the workflows' ports, kept in memory and told what to answer."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -117,6 +118,10 @@ class RememberedCampaigns(Campaigns):
         self.stopped = 0
         self.sample = 0
         self.opens_at: datetime | None = None
+        self.launching: asyncio.Event | None = None
+        """While it is there and not set, a launch has begun and is not over."""
+        self.completes_after = 0
+        """How often "completed" cannot be written."""
 
     @activity.defn(name="campaigns.plan")
     async def plan(self, campaign: CampaignRef) -> CampaignPlan:
@@ -146,7 +151,11 @@ class RememberedCampaigns(Campaigns):
         self.waiting -= started
         self.sample += started
         self.launches.append(request)
-        return LaunchResult(started=started, exhausted=self.waiting == 0)
+        exhausted = self.waiting == 0
+        while self.launching is not None and not self.launching.is_set():
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        return LaunchResult(started=started, exhausted=exhausted)
 
     @activity.defn(name="campaigns.take_stock")
     async def take_stock(self, request: StockRequest) -> Stock:
@@ -158,6 +167,7 @@ class RememberedCampaigns(Campaigns):
             attempted=attempted,
             errored=min(self.errored, attempted),
             open=self.waiting,
+            in_line=self.waiting,
             rate_per_second=100,
             probe=self.probe,
         )
@@ -165,6 +175,9 @@ class RememberedCampaigns(Campaigns):
     @activity.defn(name="campaigns.mark")
     async def mark(self, request: MarkRequest) -> MarkResult:
         """Remembers the state."""
+        if request.status == CampaignStatus.COMPLETED and self.completes_after > 0:
+            self.completes_after -= 1
+            raise ConnectionError("the database is away")
         self.marks.append(request)
         return MarkResult(status=request.status, affected=self.waiting if request.status == "cancelled" else 0)
 

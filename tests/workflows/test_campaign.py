@@ -1,5 +1,6 @@
 """A campaign with the clock skipped: batches, pace, breaker and probe, commands."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from domain.campaigns import PROBE_FAILED, PROBE_PASSED, PROBE_WANTED, CampaignI
 from domain.ids import TASK_QUEUE, campaign_workflow_id
 from domain.pacing import Pacing
 from domain.statuses import CampaignStatus
+from tests.waiting import until
 from tests.workflows.doubles import RememberedCampaigns, RememberedHolds
 from workflows.campaign import Campaign
 
@@ -181,6 +183,43 @@ async def test_a_completed_campaign_reopens_for_its_failed_contacts(skipping: Wo
         assert await handle.result() == "completed"
         assert records.waiting == 0
         assert len(records.launches) == 1
+
+
+async def test_contacts_that_are_put_back_in_line_during_the_last_launch_are_launched(
+    skipping: WorkflowEnvironment,
+) -> None:
+    records = RememberedCampaigns(5, Pacing(delay_seconds=1, batch_size=10))
+    records.launching = asyncio.Event()
+    async with campaigning(skipping, records) as handle:
+
+        async def under_way() -> bool:
+            return len(records.launches) == 1
+
+        await until(under_way, "the last launch has begun")
+        records.failed = 2
+        assert (await handle.execute_update(Campaign.retry_failed)).affected == 2
+        records.launching.set()
+        assert await handle.result() == "completed"
+    assert len(records.launches) == 2
+    assert records.waiting == 0
+
+
+async def test_contacts_that_are_put_back_in_line_while_it_is_being_completed_are_launched(
+    skipping: WorkflowEnvironment,
+) -> None:
+    records = RememberedCampaigns(5, Pacing(delay_seconds=1, batch_size=10))
+    records.completes_after = 5
+    async with campaigning(skipping, records) as handle:
+
+        async def completing() -> bool:
+            return records.completes_after < 5
+
+        await until(completing, "it is being completed")
+        records.failed = 2
+        assert (await handle.execute_update(Campaign.retry_failed)).affected == 2
+        assert await handle.result() == "completed"
+    assert len(records.launches) == 2
+    assert [status for status, _ in records.statuses()].count("completed") == 2
 
 
 async def test_a_scheduled_campaign_waits_for_its_start(skipping: WorkflowEnvironment) -> None:

@@ -197,3 +197,13 @@ async def test_an_unknown_message_1_that_nobody_settles_ends_as_unknown(skipping
     async with enrolled(skipping, deliveries, enrollments) as handle:
         assert (await handle.result()).outcome == "unknown"
         assert enrollments.closed == ["unknown"]
+
+
+async def test_an_unknown_message_2_waits_for_its_settlement_beyond_the_window(skipping: WorkflowEnvironment) -> None:
+    deliveries = RememberedDeliveries(sent, ended(ReceiptOutcome.UNKNOWN), sent)
+    async with enrolled(skipping, deliveries) as handle:
+        await handle.signal(Enrollment.reply_received, ReplyReceived(interaction_id=uuid4()))
+        await skipping.sleep(timedelta(days=9))
+        await handle.signal(Enrollment.release)
+        assert (await handle.result()).outcome == "answered"
+        assert deliveries.kinds() == [DeliveryKind.MESSAGE_1, DeliveryKind.MESSAGE_2, DeliveryKind.MESSAGE_2]
