@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
 from db.answers import forget_old
+from db.away import is_away
 from db.engine import Database
 from db.inbound import mark_processed, note_problem, process_event, waiting_events
 from db.tables import Tenant
@@ -69,6 +70,10 @@ class InboundEvents(Inbound):
             async with self._database.tenant(tenant_id) as session:
                 signals = await process_event(session, tenant_id, event_id)
         except (ValidationError, SQLAlchemyError) as error:
+            if is_away(
+                error
+            ):  # the event is not at fault; with a problem noted, its window could end without its reply
+                raise
             # One event that cannot be read must not keep those behind it waiting; it is tried ever more rarely.
             async with self._database.tenant(tenant_id) as session:
                 await note_problem(session, event_id, f"could not be processed: {type(error).__name__}")

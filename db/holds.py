@@ -1,14 +1,15 @@
 """Held deliveries, page by page, with the signal that lets each go on."""
 
+from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, exists, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger.resolve import release
-from db.tables import Delivery
+from db.tables import Delivery, Enrollment
 from domain.signals import Signal
-from domain.statuses import DeliveryStatus
+from domain.statuses import DeliveryStatus, MessageStatus
 
 WAITING = (DeliveryStatus.HELD, DeliveryStatus.UNKNOWN)
 """What a release lets be asked again: an unknown one may be settled now that its platform can be reached."""
@@ -26,7 +27,8 @@ async def held_signals(
 ) -> tuple[list[Signal], UUID | None]:
     """The next page of a campaign's or channel's waiting deliveries, and the id to go on after (None at the end).
 
-    `held_only` leaves those of unknown outcome out: settling one shows nothing, so it is no probe.
+    `held_only` is for a probe: it leaves those of unknown outcome out, since settling one shows nothing; and those that
+    another limit holds for some time come last, and not at all while somebody else could still be launched.
     """
     statuses = (DeliveryStatus.HELD,) if held_only else WAITING
     query = select(Delivery).where(col(Delivery.tenant_id) == tenant_id, col(Delivery.status).in_(statuses))
@@ -36,6 +38,17 @@ async def held_signals(
         query = query.where(col(Delivery.channel_id) == channel_id)
     if after is not None:
         query = query.where(col(Delivery.id) > after)
-    rows = (await session.exec(query.order_by(col(Delivery.id)).limit(limit))).all()
+    order: list[Any] = [col(Delivery.id)]
+    if held_only:
+        is_free = col(Delivery.hold_until).is_(None) | (col(Delivery.hold_until) <= func.now())
+        in_line = exists().where(
+            col(Enrollment.tenant_id) == tenant_id,
+            col(Enrollment.campaign_id) == campaign_id,
+            col(Enrollment.status) == MessageStatus.PENDING,
+            col(Enrollment.launched_at).is_(None),
+        )
+        query = query.where(is_free | ~in_line)
+        order = [is_free.desc(), *order]
+    rows = (await session.exec(query.order_by(*order).limit(limit))).all()
     signals = [signal for row in rows for signal in release(row)]
     return signals, rows[-1].id if len(rows) == limit else None
