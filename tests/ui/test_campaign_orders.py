@@ -8,12 +8,13 @@ from fastapi import FastAPI
 
 from db.tables import User
 from domain.campaigns import Command, CommandResult
+from domain.pacing import Pacing
 from domain.people import Role
 from domain.statuses import CampaignStatus
 from tests.api.campaign_rows import change_row
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company
-from tests.ui.people import add_user, csrf_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 from tests.ui.test_campaigns import enroll_in
 
 COMMANDS = {
@@ -178,6 +179,35 @@ async def test_the_pacing_of_a_running_campaign_is_changed(
     assert answer.headers["location"].endswith("?done=pacing")
     [(asked_id, pacing)] = workflows.asked("change_pacing")
     assert (asked_id, pacing.delay_seconds, pacing.batch_size) == (UUID(campaign_id), 2.5, 20)
+
+
+@pytest.mark.parametrize("delay", [0.5, 90])
+async def test_a_delay_outside_bounds_that_nobody_touched_widens_them(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows, delay: float
+) -> None:
+    campaign_id = await running(company)
+    async with signed_in(app, owner) as http:
+        at = f"/campaigns/{campaign_id}/pacing"
+        shown = fields_of(await http.get(at), f'action="{at}"')
+        assert (shown["delay_seconds"], shown["min_delay_seconds"], shown["max_delay_seconds"]) == ("1", "1", "60")
+        assert (await http.post(at, data={**shown, "delay_seconds": str(delay)})).status_code == 303
+        again = await http.post(at, data={**shown, "delay_seconds": str(delay), "shown": ""})
+    assert again.status_code == 303
+    for _, pacing in workflows.asked("change_pacing"):
+        assert (pacing.min_delay_seconds, pacing.max_delay_seconds) == (min(1, delay), max(60, delay))
+
+
+async def test_a_change_of_the_pacing_leaves_what_another_one_changed_meanwhile(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+) -> None:
+    campaign_id = await running(company)
+    async with signed_in(app, owner) as http:
+        at = f"/campaigns/{campaign_id}/pacing"
+        shown = fields_of(await http.get(at), f'action="{at}"')
+        await change_row(company, campaign_id, pacing=Pacing(delay_seconds=1, batch_size=5).model_dump())
+        assert (await http.post(at, data={**shown, "batch_pause_seconds": "30"})).status_code == 303
+    [(_, pacing)] = workflows.asked("change_pacing")
+    assert (pacing.batch_size, pacing.batch_pause_seconds) == (5, 30)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dependencies import Caller
@@ -18,6 +19,7 @@ from api.ui.languages import _, translations
 from api.ui.rendering import page
 from api.ui.visits import Editor, Operator, Visit
 from domain.campaigns import ALLOWED, Command
+from domain.pacing import Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
 from workflows.handles import CampaignRefused
@@ -129,7 +131,23 @@ ORDERS: dict[str, Order] = {
 
 PACING_ALLOWED = ALLOWED[Command.CHANGE_PACING]
 PACING_FIELDS = ("delay_seconds", "batch_size", "batch_pause_seconds", "min_delay_seconds", "max_delay_seconds")
-Pace = Annotated[str, Form(max_length=40)]
+Pace = Annotated[str, Field(max_length=40)]
+
+
+class PacingForm(BaseModel):
+    """A pacing as typed. `shown` are the same figures as the page showed them, with spaces between."""
+
+    delay_seconds: Pace = ""
+    batch_size: Pace = ""
+    batch_pause_seconds: Pace = ""
+    min_delay_seconds: Pace = ""
+    max_delay_seconds: Pace = ""
+    shown: Annotated[str, Field(max_length=200)] = ""
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """What is typed, by field, with a point where people write a comma."""
+        return {name: getattr(self, name).strip().replace(",", ".") for name in PACING_FIELDS}
 
 
 def counted(visit: Visit, forms: tuple[str, str], count: int) -> str:
@@ -163,33 +181,40 @@ NOTICES: dict[str, Callable[[Visit, int], str]] = {
 async def pacing(campaign_id: UUID, visit: Editor) -> HTMLResponse:
     """The form for another pacing."""
     campaign = await campaigns.show(campaign_id, visit.caller)
-    values = {name: f"{getattr(campaign.pacing, name):g}" for name in PACING_FIELDS}
-    return _pacing_form(visit, campaign, values, {})
+    figures = _figures(campaign.pacing)
+    return _pacing_form(visit, campaign, figures, " ".join(figures.values()), {})
 
 
 @router.post("/campaigns/{campaign_id:uuid}/pacing")
-async def change_pacing(
-    campaign_id: UUID,
-    visit: Editor,
-    delay_seconds: Pace = "",
-    batch_size: Pace = "",
-    batch_pause_seconds: Pace = "",
-    min_delay_seconds: Pace = "",
-    max_delay_seconds: Pace = "",
-) -> Response:
+async def change_pacing(campaign_id: UUID, visit: Editor, form: Annotated[PacingForm, Form()]) -> Response:
     """Another pacing, from the next batch on."""
-    given = (delay_seconds, batch_size, batch_pause_seconds, min_delay_seconds, max_delay_seconds)
-    values = dict(zip(PACING_FIELDS, (text.strip().replace(",", ".") for text in given), strict=True))
+    shown = await _shown(visit, campaign_id, form)
+    # A bound that nobody touched must not be named: named, it would refuse the delay instead of giving way to it.
+    typed = {name: text for name, text in form.figures.items() if text != shown.get(name)}
     try:
-        change = CampaignChange(pacing=_read_pacing(visit, values))
+        change = CampaignChange(pacing=_read_pacing(visit, typed))
         await campaigns.change(campaign_id, change, visit.caller)
     except Unprocessable as problem:
         campaign = await campaigns.show(campaign_id, visit.caller)
-        return _pacing_form(visit, campaign, values, _pacing_errors(visit, problem), status=422)
+        errors = _pacing_errors(visit, problem)
+        return _pacing_form(visit, campaign, form.figures, form.shown, errors, status=422)
     except (Conflict, CampaignRefused):
         campaign = await campaigns.show(campaign_id, visit.caller)
         return _refused(visit, campaign, visit.say("Change pacing"))
     return _back(campaign_id, "pacing")
+
+
+def _figures(pacing: Pacing) -> dict[str, str]:
+    return {name: f"{getattr(pacing, name):g}" for name in PACING_FIELDS}
+
+
+async def _shown(visit: Visit, campaign_id: UUID, form: PacingForm) -> dict[str, str]:
+    """The figures that the form showed; of a form that does not tell, those of now."""
+    if form.shown:
+        return dict(zip(PACING_FIELDS, form.shown.split(), strict=False))
+    async with visit.caller.transaction() as session:
+        campaign = await campaigns.found(session, campaign_id)
+    return _figures(Pacing.model_validate(campaign.pacing))
 
 
 def _read_pacing(visit: Visit, values: dict[str, str]) -> PacingIn:
@@ -232,7 +257,13 @@ def _pacing_errors(visit: Visit, problem: Unprocessable) -> dict[str, str]:
 
 
 def _pacing_form(
-    visit: Visit, campaign: CampaignProgress, values: dict[str, str], errors: dict[str, str], *, status: int = 200
+    visit: Visit,
+    campaign: CampaignProgress,
+    values: dict[str, str],
+    shown: str,
+    errors: dict[str, str],
+    *,
+    status: int = 200,
 ) -> HTMLResponse:
     forms = (
         _("%(num)s contact has not had Message 1 yet and will get it at the new pace."),
@@ -242,7 +273,14 @@ def _pacing_form(
         return _refused(visit, campaign, visit.say("Change pacing"))
     about = counted(visit, forms, campaign.counts.left)
     return page(
-        visit, "campaigns/pacing.html", status=status, campaign=campaign, values=values, errors=errors, about=about
+        visit,
+        "campaigns/pacing.html",
+        status=status,
+        campaign=campaign,
+        values=values,
+        shown=shown,
+        errors=errors,
+        about=about,
     )
 
 
