@@ -43,6 +43,13 @@ FOUND = {
 }
 """What the launch check finds, by its code; where it is put right stands beside."""
 
+LAUNCH = _("Launch now? Contacts written to: %(count)s. The last message is out by %(finish)s.")
+LAUNCH_FOR_YEARS = _("Launch now? Contacts written to: %(count)s. It takes more than ten years.")
+SCHEDULE = _("Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and is out by %(finish)s.")
+SCHEDULE_FOR_YEARS = _(
+    "Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and takes more than ten years."
+)
+
 MENDED_AT = {"no_contacts": "audience", "missing_variables": "messages"}
 
 router = APIRouter()
@@ -118,13 +125,14 @@ def _found(visit: Visit, one: LaunchProblem) -> str:
 
 
 def _question(visit: Visit, draft: CampaignOut, check: LaunchCheck) -> str:
-    """What is asked before the launch: how many people, and until when."""
-    writer = Writer(visit.language, visit.time_zone)
-    about = {"count": writer.number(check.contacts - check.suppressed), "finish": writer.moment(check.finishes_at)}
-    if draft.start_at is not None and draft.start_at > datetime.now(UTC):
-        said = _("Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and is out by %(finish)s.")
-        return visit.say(said, start=writer.moment(draft.start_at), **about)
-    return visit.say("Launch now? Contacts written to: %(count)s. The last message is out by %(finish)s.", **about)
+    """What is asked before the launch: how many people, from when on if not now, and until when."""
+    writer, late = Writer(visit.language, visit.time_zone), check.finishes_at is None
+    about = {"count": writer.number(check.contacts - check.suppressed)}
+    if not late:
+        about["finish"] = writer.moment(check.finishes_at)
+    if draft.start_at is None or draft.start_at <= datetime.now(UTC):
+        return visit.say(LAUNCH_FOR_YEARS if late else LAUNCH, **about)
+    return visit.say(SCHEDULE_FOR_YEARS if late else SCHEDULE, start=writer.moment(draft.start_at), **about)
 
 
 async def _outcome(visit: Visit, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
