@@ -1,6 +1,7 @@
 """What operators order on the pages: asked with a number, done once, and told apart when somebody was faster."""
 
 import asyncio
+import re
 from uuid import UUID
 
 import pytest
@@ -55,27 +56,17 @@ async def test_an_order_is_asked_with_its_number_and_then_done(
         assert "2 contacts were stopped before Message 1" in told
 
 
-async def test_a_draft_is_started(app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows) -> None:
-    made = await company.campaign()
-    await enroll_in(company, made["id"])
-    async with signed_in(app, owner) as http:
-        at = f"/campaigns/{made['id']}/start"
-        assert "1 contact will get Message 1" in (await http.get(at)).text
-        assert (await send_form(http, at, at)).headers["location"] == f"/campaigns/{made['id']}?done=start"
-    assert len(workflows.asked("start_campaign")) == 1
-
-
-async def test_a_start_that_cannot_be_says_why(
-    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+async def test_a_start_leads_to_the_check_which_asks_and_says_what_stands_in_the_way(
+    app: FastAPI, company: Company, owner: User
 ) -> None:
-    made = await company.campaign(message_1="Hi {{ first_name }}")
-    await enroll_in(company, made["id"])
+    made = await company.campaign()
     async with signed_in(app, owner) as http:
-        at = f"/campaigns/{made['id']}/start"
-        answer = await send_form(http, at, at)
-    assert answer.status_code == 422
-    assert "first_name" in answer.text
-    assert workflows.calls == []
+        shown = (await http.get(f"/campaigns/{made['id']}")).text
+        [asked_at] = re.findall(r'id="order-start" class="[^"]*" href="([^"]*)"', shown)
+        check = await http.get(asked_at)
+    assert check.status_code == 200
+    assert "The campaign has no contacts; take some in first." in check.text
+    assert '/setup/audience">Put it right' in check.text
 
 
 class PausesOnce(RecordingWorkflows):
@@ -114,7 +105,7 @@ async def test_of_two_who_pause_at_once_the_second_is_told_that_it_is_paused(
     assert "Somebody was faster: the campaign is in that state already." in told
 
 
-@pytest.mark.parametrize(("order", "status"), [("pause", "completed"), ("resume", "draft"), ("start", "cancelled")])
+@pytest.mark.parametrize(("order", "status"), [("pause", "completed"), ("resume", "draft")])
 async def test_what_the_state_forbids_is_told_as_such(
     app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows, order: str, status: str
 ) -> None:

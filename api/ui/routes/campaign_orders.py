@@ -41,10 +41,6 @@ class Order:
     grave: bool = False
 
 
-async def _start(campaign_id: UUID, caller: Caller) -> None:
-    await campaign_commands.start(campaign_id, caller)
-
-
 async def _pause(campaign_id: UUID, caller: Caller) -> None:
     await campaign_commands.pause(campaign_id, caller)
 
@@ -66,18 +62,6 @@ def _left(counts: Counts) -> int:
 
 
 ORDERS: dict[str, Order] = {
-    "start": Order(
-        "start",
-        _("Start"),
-        frozenset({CampaignStatus.DRAFT}),
-        frozenset({CampaignStatus.RUNNING, CampaignStatus.SCHEDULED}),
-        (
-            _("%(num)s contact will get Message 1. Start the campaign?"),
-            _("%(num)s contacts will get Message 1. Start the campaign?"),
-        ),
-        _left,
-        _start,
-    ),
     "pause": Order(
         "pause",
         _("Pause"),
@@ -157,7 +141,8 @@ def counted(visit: Visit, forms: tuple[str, str], count: int) -> str:
 
 
 NOTICES: dict[str, Callable[[Visit, int], str]] = {
-    "start": lambda visit, _count: visit.say("The campaign is started."),
+    "running": lambda visit, _count: visit.say("The campaign is started."),
+    "scheduled": lambda visit, _count: visit.say("The campaign is scheduled; it begins by itself."),
     "pause": lambda visit, _count: visit.say("The campaign is paused."),
     "resume": lambda visit, _count: visit.say("The campaign goes on."),
     "cancel": lambda visit, count: counted(
@@ -174,7 +159,7 @@ NOTICES: dict[str, Callable[[Visit, int], str]] = {
     "pacing": lambda visit, _count: visit.say("The new pacing takes effect with the next batch."),
     "already": lambda visit, _count: visit.say("Somebody was faster: the campaign is in that state already."),
 }
-"""What a page says after an order, by the word in its address."""
+"""What a page says after an order, by the word in its address; after a start that is the state it led to."""
 
 
 @router.get("/campaigns/{campaign_id:uuid}/pacing")
@@ -201,7 +186,7 @@ async def change_pacing(campaign_id: UUID, visit: Editor, form: Annotated[Pacing
     except (Conflict, CampaignRefused):
         campaign = await campaigns.show(campaign_id, visit.caller)
         return _refused(visit, campaign, visit.say("Change pacing"))
-    return _back(campaign_id, "pacing")
+    return back(campaign_id, "pacing")
 
 
 def _figures(pacing: Pacing) -> dict[str, str]:
@@ -304,7 +289,7 @@ for _order in ORDERS.values():
 
 def _question(visit: Visit, campaign: CampaignProgress, order: Order) -> Response:
     if campaign.status in order.after:
-        return _back(campaign.id, "already")
+        return back(campaign.id, "already")
     affected = order.affected(campaign.counts)
     if campaign.status not in order.allowed or (order.address == "retry-failed" and not affected):
         return _refused(visit, campaign, visit.say(order.name))
@@ -317,11 +302,16 @@ async def _given(visit: Visit, campaign_id: UUID, order: Order) -> Response:
     try:
         count = await order.give(campaign_id, visit.caller)
     except (Conflict, CampaignRefused):
-        campaign = await campaigns.show(campaign_id, visit.caller)
-        if campaign.status in order.after:
-            return _back(campaign_id, "already")
-        return _refused(visit, campaign, visit.say(order.name))
-    return _back(campaign_id, order.address, count)
+        return await not_now(visit, campaign_id, order.after, visit.say(order.name))
+    return back(campaign_id, order.address, count)
+
+
+async def not_now(visit: Visit, campaign_id: UUID, after: frozenset[CampaignStatus], order: str) -> Response:
+    """What a page says of an order that was refused: somebody was faster, or the state forbids it."""
+    campaign = await campaigns.show(campaign_id, visit.caller)
+    if campaign.status in after:
+        return back(campaign_id, "already")
+    return _refused(visit, campaign, order)
 
 
 def _refused(visit: Visit, campaign: CampaignProgress, order: str) -> HTMLResponse:
@@ -333,6 +323,7 @@ def _refused(visit: Visit, campaign: CampaignProgress, order: str) -> HTMLRespon
     return page(visit, "campaigns/refused.html", status=Conflict.status, campaign=campaign, order=order, said=said)
 
 
-def _back(campaign_id: UUID, done: str, count: int | None = None) -> RedirectResponse:
+def back(campaign_id: UUID, done: str, count: int | None = None) -> RedirectResponse:
+    """To the campaign's page, which says what was done (a key of NOTICES)."""
     query = urlencode({"done": done} if count is None else {"done": done, "count": count})
     return RedirectResponse(f"/campaigns/{campaign_id}?{query}", status_code=303)

@@ -5,21 +5,23 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import ValidationError
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
-from api.problems import NotFound, Unprocessable
-from api.routes.campaign_commands import launch_check, start, test_send
+from api.problems import Conflict, NotFound, Unprocessable
+from api.routes.campaign_commands import STARTED, launch_check, start, test_send
 from api.routes.campaign_shapes import CampaignOut
 from api.routes.contact_shapes import reason_text
 from api.routes.launch_shapes import LaunchCheck, LaunchProblem, TestSend
 from api.ui.languages import _
 from api.ui.rendering import Writer, fragment
+from api.ui.routes.campaign_orders import back, not_now
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, step_page, whole_of
 from api.ui.visits import Editor, Operator, Visit
 from db.reading.audience import contact_beside
 from db.reading.deliveries import find_delivery
 from domain.statuses import DeliveryKind, DeliveryStatus
 from domain.templates import check_template
+from workflows.handles import CampaignRefused
 
 VALUE = "value."
 LACKING_SHOWN = 10
@@ -92,11 +94,13 @@ async def outcome(visit: Editor, campaign_id: UUID, delivery_id: UUID) -> HTMLRe
 async def launch(visit: Operator, campaign_id: UUID) -> Response:
     """Starts the campaign, or says again what stands in the way."""
     try:
-        await start(campaign_id, visit.caller)
+        started = await start(campaign_id, visit.caller)
     except Unprocessable:
         draft = await draft_of(visit, campaign_id)
         return draft if isinstance(draft, Response) else await _page(visit, draft, status=422)
-    return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
+    except (Conflict, CampaignRefused):
+        return await not_now(visit, campaign_id, STARTED, visit.say("Launch"))
+    return back(campaign_id, started.status)
 
 
 async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
