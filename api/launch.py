@@ -12,6 +12,7 @@ from db.reading.campaigns import Readiness, readiness
 from db.reading.channels import find_channel
 from db.reading.progress import Progress, read_progress
 from db.tables import Campaign
+from domain.eta import end_after
 from domain.statuses import CampaignStatus, ChannelStatus
 from domain.templates import TemplateFacts, check_template
 
@@ -33,7 +34,8 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
         if count
     ]
     eta_seconds, open_share = progress.eta_seconds, progress.open_share
-    finishes_at = progress.first_at + timedelta(seconds=eta_seconds)
+    finishes_at = end_after(progress.first_at, eta_seconds)
+    window = timedelta(seconds=progress.campaign.reply_window_seconds)
     return LaunchCheck(
         ok=not problems,
         problems=problems,
@@ -46,7 +48,7 @@ async def look_at_launch(session: AsyncSession, campaign_id: UUID) -> LaunchChec
         opens_at=progress.opens_at,
         open_share=open_share,
         finishes_at=finishes_at,
-        closes_at=finishes_at + timedelta(seconds=progress.campaign.reply_window_seconds),
+        closes_at=None if finishes_at is None else finishes_at + window,
     )
 
 

@@ -1,5 +1,15 @@
 """How long a campaign still needs: the estimate of SPEC CAM-11."""
 
+from datetime import datetime, timedelta
+
+LONGEST_TOLD = timedelta(days=3650)
+"""Beyond this no date is told: the calendar ends, and so does anybody's patience."""
+
+
+def end_after(start: datetime, seconds: float) -> datetime | None:
+    """When something that takes so long is over; None if that is beyond telling."""
+    return start + timedelta(seconds=seconds) if seconds <= LONGEST_TOLD.total_seconds() else None
+
 
 def eta_seconds(
     remaining: int,

@@ -71,8 +71,10 @@ class LaunchCheck(BaseModel):
     sending_seconds: float = Field(description="How long the sending itself takes at this pace.")
     opens_at: datetime | None = Field(description="When the send windows first open; null: they are open at the start.")
     open_share: float = Field(description="The part of a week in which send windows let messages out, 0 to 1.")
-    finishes_at: datetime = Field(description="When the last Message 1 is out if it is started now, or as scheduled.")
-    closes_at: datetime = Field(description="When the last reply window ends.")
+    finishes_at: datetime | None = Field(
+        description="When the last Message 1 is out if it is started now, or as scheduled; null: in over ten years."
+    )
+    closes_at: datetime | None = Field(description="When the last reply window ends; null as with `finishes_at`.")
 
 
 VariableName = Annotated[Text, StringConstraints(min_length=1, max_length=200)]

@@ -59,7 +59,7 @@ class CredentialsForm(BaseModel):
 
 
 class LimitsForm(BaseModel):
-    """What a channel is called and how much it may send; as typed."""
+    """What a channel is called and how much it may send; as typed. `shown` is the same as the page showed it (JSON)."""
 
     name: str = ""
     rate: str = ""
@@ -69,6 +69,7 @@ class LimitsForm(BaseModel):
     end: str = ""
     zone: str = ""
     days: list[str] = []
+    shown: str = ""
 
     @property
     def limits(self) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class LimitsForm(BaseModel):
     def of(cls, channel: ChannelOut) -> "LimitsForm":
         """The form as the channel is now."""
         window = channel.send_window or {}
-        return cls(
+        form = cls(
             name=channel.name,
             rate=f"{channel.rate_per_second:.10f}".rstrip("0").rstrip("."),
             quota="" if channel.daily_quota is None else str(channel.daily_quota),
@@ -98,11 +99,21 @@ class LimitsForm(BaseModel):
             zone=window.get("time_zone", ""),
             days=[str(day) for day in window.get("days", [])],
         )
+        return form.model_copy(update={"shown": form.model_dump_json(exclude={"shown"})})
 
     def changes(self, channel: ChannelOut) -> ChannelChange:
-        """What differs from the channel as it is. Raises ValidationError."""
-        now = LimitsForm.of(channel).limits
-        return ChannelChange.model_validate({name: value for name, value in self.limits.items() if value != now[name]})
+        """What differs from the channel as the page showed it, so that a field that somebody else changed meanwhile
+        stays as they want it. Raises ValidationError."""
+        before = (self._before() or LimitsForm.of(channel)).limits
+        differs = {name: value for name, value in self.limits.items() if value != before[name]}
+        return ChannelChange.model_validate(differs)
+
+    def _before(self) -> "LimitsForm | None":
+        """The form as it was shown; None where that is not told."""
+        try:
+            return LimitsForm.model_validate_json(self.shown)
+        except ValidationError:
+            return None
 
 
 class NewChannelForm(CredentialsForm, LimitsForm):

@@ -11,11 +11,10 @@ from starlette.responses import HTMLResponse, Response
 
 from api.access_log import template_of
 from api.dependencies import services_of
-from api.ui.languages import _, chosen, translate
+from api.ui.languages import _
 from api.ui.rendering import fragment, page
-from api.ui.visits import FORM_COOKIE, LANGUAGE_COOKIE, SignInNeeded, Visit, to_sign_in
+from api.ui.visits import SignInNeeded, Visit, look_up, to_sign_in, visit_so_far
 from db.away import DATABASE_ERRORS, is_away
-from db.people import new_token
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 NOT_FOUND = _("There is nothing at this address.")
@@ -49,12 +48,25 @@ async def _sign_in(request: Request, _error: SignInNeeded) -> Response:
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
+    await _meet(request)
     plain = error.detail == http.HTTPStatus(error.status_code).phrase
     return _told(request, error.status_code, NOT_FOUND if error.status_code == 404 and plain else error.detail)
 
 
 async def _invalid(request: Request, _error: RequestValidationError) -> Response:
     return _told(request, 404, NOT_FOUND)  # what is checked before a handler are the ids in addresses
+
+
+async def _meet(request: Request) -> None:
+    """Finds out who looks where no page did: at an address of nothing."""
+    if visit_so_far(request).looked_up:
+        return
+    try:
+        await look_up(request)
+    except DATABASE_ERRORS as error:
+        if not is_away(error):
+            raise
+        logger.warning("ui.database_away", error=type(error).__name__)
 
 
 async def _engine_away(request: Request, error: EngineUnavailable) -> Response:
@@ -83,11 +95,9 @@ async def _bug(request: Request, error: Exception) -> Response:
 
 
 def _told(request: Request, status: int, sentence: str) -> Response:
-    """A page of its own, or for htmx the place for notices. Nobody is looked up: the database may be what is away."""
-    accepted = request.headers.get("Accept-Language", "")
-    language = chosen(request.cookies.get(LANGUAGE_COOKIE), accepted=accepted)
-    visit = Visit(request, language, csrf=request.cookies.get(FORM_COOKIE) or new_token())
-    said = translate(visit.language, sentence)
+    """A page of its own, or for htmx the place for notices."""
+    visit = visit_so_far(request)
+    said = visit.say(sentence)
     if visit.is_partial:
         answer = fragment(visit, "pieces/notice.html", kind="danger", said=said)
         return HTMLResponse(answer, status, headers={"HX-Retarget": "#notices", "HX-Reswap": "innerHTML"})

@@ -39,12 +39,16 @@ class ForeignForm(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request to the pages. `csrf` is the token that its forms carry."""
+    """One request to the pages. `csrf` is the token that its forms carry.
+
+    `looked_up` is False where the browser has a session that could not be asked about.
+    """
 
     request: Request
     language: str
     csrf: str
     signed_in: SignedIn | None = None
+    looked_up: bool = True
 
     @property
     def services(self) -> Services:
@@ -88,7 +92,8 @@ class Visit:
         return translate(self.language, message, **values)
 
 
-async def _visit(request: Request) -> Visit:
+async def look_up(request: Request) -> Visit:
+    """The visit with the person who is signed in; error pages find it kept with the request."""
     services = services_of(request)
     token = request.cookies.get(SESSION_COOKIE)
     found = await find_session(services.database, token, datetime.now(UTC)) if token else None
@@ -100,11 +105,22 @@ async def _visit(request: Request) -> Visit:
     csrf = found.session.csrf_token if found else request.cookies.get(FORM_COOKIE) or new_token()
     if found:
         request.state.principal = Principal(found.tenant.id, found.user.id, frozenset())
-    return Visit(request, language, csrf, found)
+    request.state.visit = visit = Visit(request, language, csrf, found)
+    return visit
+
+
+def visit_so_far(request: Request) -> Visit:
+    """The visit as far as it is known, without asking the database: it may be what is away."""
+    known: Visit | None = getattr(request.state, "visit", None)
+    if known is not None:
+        return known
+    language = chosen(request.cookies.get(LANGUAGE_COOKIE), accepted=request.headers.get("Accept-Language", ""))
+    csrf = request.cookies.get(FORM_COOKIE) or new_token()
+    return Visit(request, language, csrf, looked_up=SESSION_COOKIE not in request.cookies)
 
 
 async def _anyone(request: Request) -> Visit:
-    visit = await _visit(request)
+    visit = await look_up(request)
     if request.method not in READS:
         # Before a sign-in there is no session: the token is compared with the one in the browser's own cookie.
         await _refuse_foreign(request, visit.csrf if visit.signed_in else request.cookies.get(FORM_COOKIE, ""))
@@ -124,7 +140,7 @@ def with_scope(scope: Scope) -> Callable[..., Awaitable[Visit]]:
     """A dependency: the visit of a person who may do that. Raises SignInNeeded, ForeignForm or Forbidden."""
 
     async def visit(request: Request) -> Visit:
-        found = await _visit(request)
+        found = await look_up(request)
         if found.signed_in is None:
             raise SignInNeeded
         if request.method not in READS:

@@ -190,6 +190,5 @@ async def test_no_step_of_the_wizard_takes_longer(opened: Opened, database_url: 
         "a draft whose contacts live in all zones": f"/campaigns/{campaign_id}",
         "the list with it": "/campaigns",
         "its rehearsal, before it begins": f"/campaigns/{campaign_id}/rehearsal",
-        "the question before its start": f"/campaigns/{campaign_id}/start",
     }
     await look(opened, figures, 21, pages)

@@ -1,12 +1,13 @@
 """The estimate follows SPEC's formula and agrees with a run counted out message by message."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.eta import eta_seconds
+from domain.eta import LONGEST_TOLD, end_after, eta_seconds
 
 counts = st.integers(min_value=0, max_value=5000)
 seconds = st.floats(min_value=0, max_value=600)
@@ -90,3 +91,11 @@ def test_arguments_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     right: dict[str, Any] = {"remaining": 1, "delay_seconds": 1.0, "batch_size": 1, "batch_pause_seconds": 0.0}
     with pytest.raises(ValueError, match="an estimate needs"):
         eta_seconds(**{**right, "channel_rate_per_second": 1.0, **wrong})
+
+
+def test_an_end_is_told_as_long_as_there_is_a_calendar_for_it() -> None:
+    start = datetime(2099, 12, 31, tzinfo=UTC)
+    assert end_after(start, 60) == start + timedelta(minutes=1)
+    assert end_after(start, LONGEST_TOLD.total_seconds()) == start + LONGEST_TOLD
+    assert end_after(start, LONGEST_TOLD.total_seconds() + 1) is None
+    assert end_after(start, 1e300) is None

@@ -67,7 +67,6 @@ PAGES: dict[str, Finder] = {
     **{f"{SETUP}{step}": at(f"{SETUP}{step}", campaign_id=DRAFT) for step in STEPS},
     "/campaigns/{campaign_id:uuid}": at("/campaigns/{campaign_id}", campaign_id=DONE),
     "/campaigns/{campaign_id:uuid}/pacing": at("/campaigns/{campaign_id}/pacing", campaign_id=RUNNING),
-    "/campaigns/{campaign_id:uuid}/start": at("/campaigns/{campaign_id}/start", campaign_id=DRAFT),
     "/campaigns/{campaign_id:uuid}/pause": at("/campaigns/{campaign_id}/pause", campaign_id=RUNNING),
     "/campaigns/{campaign_id:uuid}/resume": at("/campaigns/{campaign_id}/resume", campaign_id=PAUSED),
     "/campaigns/{campaign_id:uuid}/cancel": at("/campaigns/{campaign_id}/cancel", campaign_id=RUNNING),

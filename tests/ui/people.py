@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ PASSWORD = "correct horse battery"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """What tests hash with: the same function at the least cost that it takes."""
 
+INPUT, NAME, VALUE = re.compile(r"<input[^>]*>"), re.compile(r'name="([^"]*)"'), re.compile(r'value="([^"]*)"')
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
 
@@ -44,6 +46,16 @@ def csrf_of(page: httpx.Response) -> str:
     found = CSRF.search(page.text)
     assert found is not None, page.text[:500]
     return found.group(1)
+
+
+def fields_of(page: httpx.Response, form: str) -> dict[str, str]:
+    """What a browser would send of the page's form that has `form` in its tag, if nobody typed: its inputs with a
+    value, but for those that are not ticked."""
+    _, _, rest = page.text.partition(form)
+    inputs = INPUT.findall(rest.partition("</form>")[0])
+    ticked = [tag for tag in inputs if 'type="checkbox"' not in tag or " checked" in tag]
+    named = ((NAME.search(tag), VALUE.search(tag)) for tag in ticked)
+    return {name[1]: unescape(value[1]) for name, value in named if name and value}
 
 
 async def send_form(http: httpx.AsyncClient, form_at: str, to: str, **fields: str | list[str]) -> httpx.Response:

@@ -1,6 +1,7 @@
 """What operators order on the pages: asked with a number, done once, and told apart when somebody was faster."""
 
 import asyncio
+import re
 from uuid import UUID
 
 import pytest
@@ -8,12 +9,13 @@ from fastapi import FastAPI
 
 from db.tables import User
 from domain.campaigns import Command, CommandResult
+from domain.pacing import Pacing
 from domain.people import Role
 from domain.statuses import CampaignStatus
 from tests.api.campaign_rows import change_row
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company
-from tests.ui.people import add_user, csrf_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 from tests.ui.test_campaigns import enroll_in
 
 COMMANDS = {
@@ -54,27 +56,17 @@ async def test_an_order_is_asked_with_its_number_and_then_done(
         assert "2 contacts were stopped before Message 1" in told
 
 
-async def test_a_draft_is_started(app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows) -> None:
-    made = await company.campaign()
-    await enroll_in(company, made["id"])
-    async with signed_in(app, owner) as http:
-        at = f"/campaigns/{made['id']}/start"
-        assert "1 contact will get Message 1" in (await http.get(at)).text
-        assert (await send_form(http, at, at)).headers["location"] == f"/campaigns/{made['id']}?done=start"
-    assert len(workflows.asked("start_campaign")) == 1
-
-
-async def test_a_start_that_cannot_be_says_why(
-    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+async def test_a_start_leads_to_the_check_which_asks_and_says_what_stands_in_the_way(
+    app: FastAPI, company: Company, owner: User
 ) -> None:
-    made = await company.campaign(message_1="Hi {{ first_name }}")
-    await enroll_in(company, made["id"])
+    made = await company.campaign()
     async with signed_in(app, owner) as http:
-        at = f"/campaigns/{made['id']}/start"
-        answer = await send_form(http, at, at)
-    assert answer.status_code == 422
-    assert "first_name" in answer.text
-    assert workflows.calls == []
+        shown = (await http.get(f"/campaigns/{made['id']}")).text
+        [asked_at] = re.findall(r'id="order-start" class="[^"]*" href="([^"]*)"', shown)
+        check = await http.get(asked_at)
+    assert check.status_code == 200
+    assert "The campaign has no contacts; take some in first." in check.text
+    assert '/setup/audience">Put it right' in check.text
 
 
 class PausesOnce(RecordingWorkflows):
@@ -113,7 +105,7 @@ async def test_of_two_who_pause_at_once_the_second_is_told_that_it_is_paused(
     assert "Somebody was faster: the campaign is in that state already." in told
 
 
-@pytest.mark.parametrize(("order", "status"), [("pause", "completed"), ("resume", "draft"), ("start", "cancelled")])
+@pytest.mark.parametrize(("order", "status"), [("pause", "completed"), ("resume", "draft")])
 async def test_what_the_state_forbids_is_told_as_such(
     app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows, order: str, status: str
 ) -> None:
@@ -178,6 +170,35 @@ async def test_the_pacing_of_a_running_campaign_is_changed(
     assert answer.headers["location"].endswith("?done=pacing")
     [(asked_id, pacing)] = workflows.asked("change_pacing")
     assert (asked_id, pacing.delay_seconds, pacing.batch_size) == (UUID(campaign_id), 2.5, 20)
+
+
+@pytest.mark.parametrize("delay", [0.5, 90])
+async def test_a_delay_outside_bounds_that_nobody_touched_widens_them(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows, delay: float
+) -> None:
+    campaign_id = await running(company)
+    async with signed_in(app, owner) as http:
+        at = f"/campaigns/{campaign_id}/pacing"
+        shown = fields_of(await http.get(at), f'action="{at}"')
+        assert (shown["delay_seconds"], shown["min_delay_seconds"], shown["max_delay_seconds"]) == ("1", "1", "60")
+        assert (await http.post(at, data={**shown, "delay_seconds": str(delay)})).status_code == 303
+        again = await http.post(at, data={**shown, "delay_seconds": str(delay), "shown": ""})
+    assert again.status_code == 303
+    for _, pacing in workflows.asked("change_pacing"):
+        assert (pacing.min_delay_seconds, pacing.max_delay_seconds) == (min(1, delay), max(60, delay))
+
+
+async def test_a_change_of_the_pacing_leaves_what_another_one_changed_meanwhile(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+) -> None:
+    campaign_id = await running(company)
+    async with signed_in(app, owner) as http:
+        at = f"/campaigns/{campaign_id}/pacing"
+        shown = fields_of(await http.get(at), f'action="{at}"')
+        await change_row(company, campaign_id, pacing=Pacing(delay_seconds=1, batch_size=5).model_dump())
+        assert (await http.post(at, data={**shown, "batch_pause_seconds": "30"})).status_code == 303
+    [(_, pacing)] = workflows.asked("change_pacing")
+    assert (pacing.batch_size, pacing.batch_pause_seconds) == (5, 30)
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,28 @@ async def test_who_may_only_look_is_offered_no_order(app: FastAPI, company: Comp
     await change_row(company, made["id"], status="running")
     async with signed_in(app, viewer) as http:
         text = (await http.get(f"/campaigns/{made['id']}")).text
-        for order in ("pause", "cancel", "pacing", "retry-failed", "resume", "start"):
+        for order in ("pause", "cancel", "pacing", "retry-failed", "resume"):
             assert f"/campaigns/{made['id']}/{order}" not in text
             assert (await http.get(f"/campaigns/{made['id']}/{order}")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("status", "started", "said"),
+    [
+        ("draft", False, "<dt>Starts</dt><dd>Jan 2, 2090"),
+        ("scheduled", False, "<dt>Starts</dt><dd>Jan 2, 2090"),
+        ("running", True, "<dt>Started</dt><dd>Mar 4, 2026"),
+        ("cancelled", False, "<dt>Started</dt><dd>–"),
+    ],
+)
+async def test_a_start_that_is_ahead_is_not_told_as_one_that_was(
+    app: FastAPI, company: Company, viewer: User, status: str, started: bool, said: str
+) -> None:
+    made = await company.campaign(start_at="2090-01-02T12:00:00Z")
+    started_at = datetime(2026, 3, 4, 12, tzinfo=UTC) if started else None
+    await change_row(company, made["id"], status=status, started_at=started_at)
+    async with signed_in(app, viewer) as http:
+        assert said in (await http.get(f"/campaigns/{made['id']}")).text
 
 
 OFFICE = {"start": "09:00", "end": "18:30", "days": [0, 4], "zone": "tenant", "message_2": True}

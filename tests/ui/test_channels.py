@@ -17,7 +17,7 @@ from domain.people import Role
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company
 from tests.api.rows import add_contact, add_delivery, keep, set_channel, stored_channel
-from tests.ui.people import add_user, send_form, signed_in
+from tests.ui.people import add_user, fields_of, send_form, signed_in
 from workflows.ports import CheckResult, Finding
 
 TOKEN = "wassenger-token-which-nobody-must-see"
@@ -197,6 +197,37 @@ async def test_only_what_was_changed_is_written(
     row = await stored_channel(company, company.channel_id)
     assert (row.name, row.rate_per_second, row.daily_quota) == ("New name", 0.25, 5)
     assert len(workflows.asked("release_channel")) == 1
+
+
+async def test_saving_a_channel_leaves_what_another_administrator_changed_meanwhile(
+    app: FastAPI, owner: User, company: Company
+) -> None:
+    place = f"/channels/{company.channel_id}"
+    window = {"start": "09:00", "end": "19:00", "time_zone": "Europe/Paris", "days": [0]}
+    await set_channel(company, name='Ann\'s "main" <number>', send_window=window)
+    async with signed_in(app, owner) as http:
+        shown = fields_of(await http.get(place), f'action="{place}" class')
+        await company.http.patch(f"/api{place}", json={"rate_per_second": 0.05, "daily_quota": 9})
+        wrong = await http.post(place, data={**shown, "name": "New name", "quota": "many"})
+        assert wrong.status_code == 422
+        again = {**fields_of(wrong, f'action="{place}" class'), "quota": ""}
+        assert again["shown"] == shown["shown"]
+        assert (await http.post(place, data=again)).status_code == 303
+    row = await stored_channel(company, company.channel_id)
+    assert (row.name, row.rate_per_second, row.daily_quota) == ("New name", 0.05, 9)
+    assert row.send_window == window
+
+
+@pytest.mark.parametrize("shown", ["", "{", "[]", '{"days": 5}', '{"rate": "\\u0000"}', "[" * 9999])
+async def test_a_form_that_does_not_tell_what_it_showed_is_compared_with_the_channel_as_it_is(
+    app: FastAPI, owner: User, company: Company, shown: str
+) -> None:
+    place = f"/channels/{company.channel_id}"
+    async with signed_in(app, owner) as http:
+        same = {"name": "New name", "rate": "1", "quota": "", "shown": shown}
+        assert (await send_form(http, place, place, **same)).status_code == 303
+    row = await stored_channel(company, company.channel_id)
+    assert (row.name, row.rate_per_second, row.daily_quota) == ("New name", 1, None)
 
 
 async def test_new_credentials_are_tested_before_they_replace_the_old(

@@ -64,6 +64,13 @@ async def test_guessing_is_slowed_down_and_a_success_forgets_it(app: FastAPI, ow
         assert (await enter(http, owner)).status_code == 303
 
 
+async def test_an_address_that_cannot_be_stored_is_wrong_as_any_and_counts(app: FastAPI) -> None:
+    async with browser(app) as http:
+        for status in (*[422] * FREE_FAILURES, 429):
+            answer = await send_form(http, "/sign-in", "/sign-in", email="a\0@b.co", password=PASSWORD)
+            assert answer.status_code == status
+
+
 async def test_a_disabled_person_is_not_let_in_and_their_session_is_over(
     app: FastAPI, company: Company, viewer: User
 ) -> None:
@@ -144,6 +151,8 @@ async def test_a_link_is_good_for_one_password(app: FastAPI, company: Company, v
         short = await send_form(http, f"/welcome/{token}", f"/welcome/{token}", password="short")
         assert short.status_code == 422
         assert "Use at least 12 characters" in short.text
+        odd = await send_form(http, f"/welcome/{token}", f"/welcome/{token}", password=PASSWORD, name="A\0nn")
+        assert odd.status_code == 422
         answer = await send_form(http, f"/welcome/{token}", f"/welcome/{token}", password="a password by link")
         assert answer.headers["location"] == "/"
         assert (await http.get("/settings")).status_code == 200
@@ -161,7 +170,14 @@ async def test_the_first_owner_says_who_they_are(app: FastAPI, company: Company,
     at = f"/welcome/{token}"
     fields = {"name": "Ann", "email": f"Ann-{owner.id.hex[:6]}@Example.com", "password": PASSWORD}
     async with browser(app) as http:
-        for wrong in ({"email": "ann"}, {"name": " "}, {"password": "short"}, {"email": viewer.email or ""}):
+        for wrong in (
+            {"email": "ann"},
+            {"email": "a\0@b.co"},
+            {"name": " "},
+            {"name": "A\0nn"},
+            {"password": "short"},
+            {"email": viewer.email or ""},
+        ):
             assert (await send_form(http, at, at, **(fields | wrong))).status_code == 422
         assert (await send_form(http, at, at, **fields)).status_code == 303
         assert "Ann" in (await http.get("/settings")).text

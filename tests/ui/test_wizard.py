@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlmodel import col, update
 
-from db.tables import Channel, User
+from db.tables import Channel, Tenant, User
 from domain.people import Role
 from tests.api.campaign_rows import change_row
 from tests.api.people import Company
@@ -66,6 +67,24 @@ async def test_what_is_wrong_is_said_and_nothing_is_lost_or_made(
     assert said in answer.text
     assert "Kept words" in answer.text or "name" in wrong
     assert (await company.http.get("/api/campaigns")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "start_at"), [("America/New_York", "9999-12-31T23:59"), ("Europe/Paris", "0001-01-01T00:00")]
+)
+async def test_a_begin_at_the_calendars_ends_is_no_such_time(
+    app: FastAPI, company: Company, owner: User, zone: str, start_at: str
+) -> None:
+    async with company.database.tenant(company.tenant_id) as session:
+        await session.exec(update(Tenant).where(col(Tenant.id) == company.tenant_id).values(time_zone=zone))
+    basics = f"/campaigns/{(await company.campaign())['id']}/setup/basics"
+    async with signed_in(app, owner) as http:
+        for answer in (
+            await make(http, company, start_at=start_at),
+            await send_form(http, basics, basics, **{**BASICS, "start_at": start_at}),
+        ):
+            assert answer.status_code == 422
+            assert "There is no such time" in answer.text
 
 
 async def test_a_draft_is_changed(app: FastAPI, company: Company, owner: User) -> None:

@@ -68,7 +68,8 @@ async def test_the_launch_names_contacts_and_finish_and_starts_the_campaign(
         assert re.match(r"Launch now\? Contacts written to: 2\. The last message is out by .*\d", unescape(question))
         assert "Nothing stands in the way" in page
         answer = await press_launch(http, campaign_id)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/campaigns/{campaign_id}")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/campaigns/{campaign_id}?done=running")
+        assert "The campaign is started." in (await http.get(answer.headers["location"])).text
     assert workflows.asked("start_campaign") == [
         CampaignRef(tenant_id=company.tenant_id, campaign_id=UUID(campaign_id))
     ]
@@ -80,7 +81,9 @@ async def test_a_launch_ahead_is_a_schedule(app: FastAPI, company: Company, owne
     await change_row(company, campaign_id, start_at=datetime.now(UTC) + timedelta(days=3))
     async with signed_in(app, owner) as http:
         assert 'data-confirm="Schedule the campaign?' in (await http.get(check_at(campaign_id))).text
-        assert (await press_launch(http, campaign_id)).status_code == 303
+        told = (await http.get((await press_launch(http, campaign_id)).headers["location"])).text
+    assert "The campaign is scheduled; it begins by itself." in told
+    assert "The campaign is started." not in told
     assert await status_of(company, campaign_id) == "scheduled"
 
 
@@ -111,6 +114,35 @@ async def test_warnings_do_not_stand_in_the_way(app: FastAPI, company: Company, 
         assert (await press_launch(http, campaign_id)).status_code == 303
 
 
+async def endless(company: Company) -> str:
+    """A draft whose window of one minute a week lets it end after the calendar."""
+    hours = {"start": "09:00", "end": "09:01", "days": [0], "zone": "tenant"}
+    slow = {"delay_seconds": 86_400, "batch_size": 1, "batch_pause_seconds": 86_400}
+    campaign = await company.campaign(pacing=slow, send_window=hours)
+    await company.contacts(campaign["id"], *({"phone": phone(number)} for number in range(300)))
+    campaign_id: str = campaign["id"]
+    return campaign_id
+
+
+async def test_a_campaign_that_ends_after_the_calendar_is_told_to_take_long(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    campaign_id = await endless(company)
+    told = (await company.http.get(f"/api/campaigns/{campaign_id}/launch-check")).json()
+    assert (told["finishes_at"], told["closes_at"]) == (None, None)
+    async with signed_in(app, owner) as http:
+        check = (await http.get(check_at(campaign_id))).text
+        assert "Contacts written to: 300. It takes more than ten years." in check
+        assert check.count("in more than ten years") == 2
+        await change_row(company, campaign_id, start_at=datetime.now(UTC) + timedelta(days=3))
+        assert "and takes more than ten years." in (await http.get(check_at(campaign_id))).text
+        await change_row(company, campaign_id, start_at=None)
+        assert (await press_launch(http, campaign_id)).status_code == 303
+        shown = await http.get(f"/campaigns/{campaign_id}")
+    assert shown.status_code == 200
+    assert "in more than ten years" in shown.text
+
+
 async def test_with_the_engine_away_the_draft_stays(
     app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
 ) -> None:
@@ -130,7 +162,11 @@ async def test_nobody_launches_twice_or_what_is_not_theirs(
         assert (await press_launch(http, foreign)).status_code == 404
         assert workflows.calls == []
         assert (await press_launch(http, own)).status_code == 303
-        assert (await press_launch(http, own)).status_code == 409
+        again = await press_launch(http, own)
+        assert again.headers["location"] == f"/campaigns/{own}?done=already"
+        await change_row(company, own, status="cancelled")
+        refused = await press_launch(http, own)
+        assert (refused.status_code, "This is not possible now" in refused.text) == (409, True)
     assert len(workflows.calls) == 1
 
 

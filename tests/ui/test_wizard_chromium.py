@@ -216,7 +216,7 @@ async def launch(page: Page) -> None:
     await expect(page.locator("#launch")).to_be_enabled()
     assert page.url.endswith("/setup/check")
     await page.click("#launch")
-    await page.wait_for_url(re.compile(r"/campaigns/[0-9a-f-]{36}$"))
+    await page.wait_for_url(re.compile(r"/campaigns/[0-9a-f-]{36}\?done=running$"))
     assert len(asked) == 2
     assert "Contacts written to: 2." in asked[0]
 

@@ -1,7 +1,7 @@
 """The page of a campaign: where it stands, live, and how it went."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -24,6 +24,7 @@ from api.ui.visits import Viewer, Visit
 from db.engine import Database
 from db.reading.course import Point, read_course
 from db.reading.overview import Doings, read_doings
+from domain.eta import end_after
 from domain.statuses import CampaignStatus
 
 COURSE_SECONDS = 10.0
@@ -43,10 +44,10 @@ class Standing:
 
     @property
     def expected_end(self) -> datetime | None:
-        """When the last Message 1 is out if all goes on as now."""
+        """When the last Message 1 is out if all goes on as now; None if that is beyond telling."""
         if self.campaign.status != CampaignStatus.RUNNING or not self.campaign.eta_seconds:
             return None
-        return self.taken_at + timedelta(seconds=self.campaign.eta_seconds)
+        return end_after(self.taken_at, self.campaign.eta_seconds)
 
 
 PageHub = Hub[tuple[UUID, UUID], Standing]

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form
+from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.dependencies import Caller
@@ -18,6 +19,7 @@ from api.ui.languages import _, translations
 from api.ui.rendering import page
 from api.ui.visits import Editor, Operator, Visit
 from domain.campaigns import ALLOWED, Command
+from domain.pacing import Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
 from workflows.handles import CampaignRefused
@@ -37,10 +39,6 @@ class Order:
     affected: Callable[[Counts], int]
     give: Callable[[UUID, Caller], Awaitable[int | None]]
     grave: bool = False
-
-
-async def _start(campaign_id: UUID, caller: Caller) -> None:
-    await campaign_commands.start(campaign_id, caller)
 
 
 async def _pause(campaign_id: UUID, caller: Caller) -> None:
@@ -64,18 +62,6 @@ def _left(counts: Counts) -> int:
 
 
 ORDERS: dict[str, Order] = {
-    "start": Order(
-        "start",
-        _("Start"),
-        frozenset({CampaignStatus.DRAFT}),
-        frozenset({CampaignStatus.RUNNING, CampaignStatus.SCHEDULED}),
-        (
-            _("%(num)s contact will get Message 1. Start the campaign?"),
-            _("%(num)s contacts will get Message 1. Start the campaign?"),
-        ),
-        _left,
-        _start,
-    ),
     "pause": Order(
         "pause",
         _("Pause"),
@@ -129,7 +115,23 @@ ORDERS: dict[str, Order] = {
 
 PACING_ALLOWED = ALLOWED[Command.CHANGE_PACING]
 PACING_FIELDS = ("delay_seconds", "batch_size", "batch_pause_seconds", "min_delay_seconds", "max_delay_seconds")
-Pace = Annotated[str, Form(max_length=40)]
+Pace = Annotated[str, Field(max_length=40)]
+
+
+class PacingForm(BaseModel):
+    """A pacing as typed. `shown` are the same figures as the page showed them, with spaces between."""
+
+    delay_seconds: Pace = ""
+    batch_size: Pace = ""
+    batch_pause_seconds: Pace = ""
+    min_delay_seconds: Pace = ""
+    max_delay_seconds: Pace = ""
+    shown: Annotated[str, Field(max_length=200)] = ""
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """What is typed, by field, with a point where people write a comma."""
+        return {name: getattr(self, name).strip().replace(",", ".") for name in PACING_FIELDS}
 
 
 def counted(visit: Visit, forms: tuple[str, str], count: int) -> str:
@@ -139,7 +141,8 @@ def counted(visit: Visit, forms: tuple[str, str], count: int) -> str:
 
 
 NOTICES: dict[str, Callable[[Visit, int], str]] = {
-    "start": lambda visit, _count: visit.say("The campaign is started."),
+    "running": lambda visit, _count: visit.say("The campaign is started."),
+    "scheduled": lambda visit, _count: visit.say("The campaign is scheduled; it begins by itself."),
     "pause": lambda visit, _count: visit.say("The campaign is paused."),
     "resume": lambda visit, _count: visit.say("The campaign goes on."),
     "cancel": lambda visit, count: counted(
@@ -156,40 +159,47 @@ NOTICES: dict[str, Callable[[Visit, int], str]] = {
     "pacing": lambda visit, _count: visit.say("The new pacing takes effect with the next batch."),
     "already": lambda visit, _count: visit.say("Somebody was faster: the campaign is in that state already."),
 }
-"""What a page says after an order, by the word in its address."""
+"""What a page says after an order, by the word in its address; after a start that is the state it led to."""
 
 
 @router.get("/campaigns/{campaign_id:uuid}/pacing")
 async def pacing(campaign_id: UUID, visit: Editor) -> HTMLResponse:
     """The form for another pacing."""
     campaign = await campaigns.show(campaign_id, visit.caller)
-    values = {name: f"{getattr(campaign.pacing, name):g}" for name in PACING_FIELDS}
-    return _pacing_form(visit, campaign, values, {})
+    figures = _figures(campaign.pacing)
+    return _pacing_form(visit, campaign, figures, " ".join(figures.values()), {})
 
 
 @router.post("/campaigns/{campaign_id:uuid}/pacing")
-async def change_pacing(
-    campaign_id: UUID,
-    visit: Editor,
-    delay_seconds: Pace = "",
-    batch_size: Pace = "",
-    batch_pause_seconds: Pace = "",
-    min_delay_seconds: Pace = "",
-    max_delay_seconds: Pace = "",
-) -> Response:
+async def change_pacing(campaign_id: UUID, visit: Editor, form: Annotated[PacingForm, Form()]) -> Response:
     """Another pacing, from the next batch on."""
-    given = (delay_seconds, batch_size, batch_pause_seconds, min_delay_seconds, max_delay_seconds)
-    values = dict(zip(PACING_FIELDS, (text.strip().replace(",", ".") for text in given), strict=True))
+    shown = await _shown(visit, campaign_id, form)
+    # A bound that nobody touched must not be named: named, it would refuse the delay instead of giving way to it.
+    typed = {name: text for name, text in form.figures.items() if text != shown.get(name)}
     try:
-        change = CampaignChange(pacing=_read_pacing(visit, values))
+        change = CampaignChange(pacing=_read_pacing(visit, typed))
         await campaigns.change(campaign_id, change, visit.caller)
     except Unprocessable as problem:
         campaign = await campaigns.show(campaign_id, visit.caller)
-        return _pacing_form(visit, campaign, values, _pacing_errors(visit, problem), status=422)
+        errors = _pacing_errors(visit, problem)
+        return _pacing_form(visit, campaign, form.figures, form.shown, errors, status=422)
     except (Conflict, CampaignRefused):
         campaign = await campaigns.show(campaign_id, visit.caller)
         return _refused(visit, campaign, visit.say("Change pacing"))
-    return _back(campaign_id, "pacing")
+    return back(campaign_id, "pacing")
+
+
+def _figures(pacing: Pacing) -> dict[str, str]:
+    return {name: f"{getattr(pacing, name):g}" for name in PACING_FIELDS}
+
+
+async def _shown(visit: Visit, campaign_id: UUID, form: PacingForm) -> dict[str, str]:
+    """The figures that the form showed; of a form that does not tell, those of now."""
+    if form.shown:
+        return dict(zip(PACING_FIELDS, form.shown.split(), strict=False))
+    async with visit.caller.transaction() as session:
+        campaign = await campaigns.found(session, campaign_id)
+    return _figures(Pacing.model_validate(campaign.pacing))
 
 
 def _read_pacing(visit: Visit, values: dict[str, str]) -> PacingIn:
@@ -232,7 +242,13 @@ def _pacing_errors(visit: Visit, problem: Unprocessable) -> dict[str, str]:
 
 
 def _pacing_form(
-    visit: Visit, campaign: CampaignProgress, values: dict[str, str], errors: dict[str, str], *, status: int = 200
+    visit: Visit,
+    campaign: CampaignProgress,
+    values: dict[str, str],
+    shown: str,
+    errors: dict[str, str],
+    *,
+    status: int = 200,
 ) -> HTMLResponse:
     forms = (
         _("%(num)s contact has not had Message 1 yet and will get it at the new pace."),
@@ -242,7 +258,14 @@ def _pacing_form(
         return _refused(visit, campaign, visit.say("Change pacing"))
     about = counted(visit, forms, campaign.counts.left)
     return page(
-        visit, "campaigns/pacing.html", status=status, campaign=campaign, values=values, errors=errors, about=about
+        visit,
+        "campaigns/pacing.html",
+        status=status,
+        campaign=campaign,
+        values=values,
+        shown=shown,
+        errors=errors,
+        about=about,
     )
 
 
@@ -266,7 +289,7 @@ for _order in ORDERS.values():
 
 def _question(visit: Visit, campaign: CampaignProgress, order: Order) -> Response:
     if campaign.status in order.after:
-        return _back(campaign.id, "already")
+        return back(campaign.id, "already")
     affected = order.affected(campaign.counts)
     if campaign.status not in order.allowed or (order.address == "retry-failed" and not affected):
         return _refused(visit, campaign, visit.say(order.name))
@@ -279,11 +302,16 @@ async def _given(visit: Visit, campaign_id: UUID, order: Order) -> Response:
     try:
         count = await order.give(campaign_id, visit.caller)
     except (Conflict, CampaignRefused):
-        campaign = await campaigns.show(campaign_id, visit.caller)
-        if campaign.status in order.after:
-            return _back(campaign_id, "already")
-        return _refused(visit, campaign, visit.say(order.name))
-    return _back(campaign_id, order.address, count)
+        return await not_now(visit, campaign_id, order.after, visit.say(order.name))
+    return back(campaign_id, order.address, count)
+
+
+async def not_now(visit: Visit, campaign_id: UUID, after: frozenset[CampaignStatus], order: str) -> Response:
+    """What a page says of an order that was refused: somebody was faster, or the state forbids it."""
+    campaign = await campaigns.show(campaign_id, visit.caller)
+    if campaign.status in after:
+        return back(campaign_id, "already")
+    return _refused(visit, campaign, order)
 
 
 def _refused(visit: Visit, campaign: CampaignProgress, order: str) -> HTMLResponse:
@@ -295,6 +323,7 @@ def _refused(visit: Visit, campaign: CampaignProgress, order: str) -> HTMLRespon
     return page(visit, "campaigns/refused.html", status=Conflict.status, campaign=campaign, order=order, said=said)
 
 
-def _back(campaign_id: UUID, done: str, count: int | None = None) -> RedirectResponse:
+def back(campaign_id: UUID, done: str, count: int | None = None) -> RedirectResponse:
+    """To the campaign's page, which says what was done (a key of NOTICES)."""
     query = urlencode({"done": done} if count is None else {"done": done, "count": count})
     return RedirectResponse(f"/campaigns/{campaign_id}?{query}", status_code=303)

@@ -25,7 +25,6 @@ from db.people import normal_email
 from db.reading.people import list_people
 from db.tables import User
 from domain.people import Role, may_appoint
-from domain.text import is_storable
 
 ROLES: dict[Role, str] = {
     Role.OWNER: _("Owner"),
@@ -123,7 +122,7 @@ async def invite(visit: Administrator, form: Annotated[Invitation, Form()]) -> H
 
 def _wrong(visit: Visit, form: Invitation) -> dict[str, str]:
     errors = {}
-    if not looks_like_an_address(normal_email(form.email)) or not is_storable(form.email):
+    if not looks_like_an_address(normal_email(form.email)):
         errors["email"] = visit.say("Write an e-mail address, such as ann@example.com.")
     try:
         NAME.validate_python(form.name.strip())

@@ -24,6 +24,7 @@ from db.people import (
 )
 from db.tables import User
 from domain.sign_in import LONGEST, LONGEST_PASSWORD, SHORTEST_PASSWORD, password_problem
+from domain.text import is_storable
 
 BROWSER_SHOWN = 200
 Text = Annotated[str, Form(max_length=1000)]
@@ -48,6 +49,7 @@ async def show(visit: Anyone, next: str = "/") -> Response:  # noqa: A002 - the 
 @router.post("/sign-in")
 async def enter(visit: Anyone, email: Text, password: Text, next: Text = "/") -> Response:  # noqa: A002
     """Signs in. What was wrong of address and password is not told, nor whether there is such a person."""
+    email = email if is_storable(email) else ""  # nobody's, like an unknown one
     database, now = visit.services.database, datetime.now(UTC)
     subject = attempts_subject(email, _place(visit.request))
     until = await listens_again_at(database, subject)
@@ -108,7 +110,7 @@ def _errors(visit: Visit, user: User, email: str, name: str, password: str) -> d
     errors = {}
     if user.email is None and not looks_like_an_address(email):
         errors["email"] = visit.say("Write an e-mail address, such as ann@example.com.")
-    if user.email is None and not name.strip():
+    if (user.email is None and not name.strip()) or not is_storable(name):
         errors["name"] = visit.say("Write your name.")
     problem = password_problem(password, email)
     if problem is not None:
@@ -124,7 +126,8 @@ def _errors(visit: Visit, user: User, email: str, name: str, password: str) -> d
 def looks_like_an_address(email: str) -> bool:
     """Whether it has the form of an e-mail address; whether anybody reads it, only a mail would tell."""
     name, at, host = email.rpartition("@")
-    return bool(name and at and "." in host) and not any(letter.isspace() for letter in email) and len(email) <= 254
+    fits = len(email) <= 254 and is_storable(email) and not any(letter.isspace() for letter in email)
+    return fits and bool(name and at and "." in host)
 
 
 async def _let_in(visit: Visit, user: User, address: str) -> Response:

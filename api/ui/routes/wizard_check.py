@@ -5,21 +5,23 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import ValidationError
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
-from api.problems import NotFound, Unprocessable
-from api.routes.campaign_commands import launch_check, start, test_send
+from api.problems import Conflict, NotFound, Unprocessable
+from api.routes.campaign_commands import STARTED, launch_check, start, test_send
 from api.routes.campaign_shapes import CampaignOut
 from api.routes.contact_shapes import reason_text
 from api.routes.launch_shapes import LaunchCheck, LaunchProblem, TestSend
 from api.ui.languages import _
 from api.ui.rendering import Writer, fragment
+from api.ui.routes.campaign_orders import back, not_now
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, step_page, whole_of
 from api.ui.visits import Editor, Operator, Visit
 from db.reading.audience import contact_beside
 from db.reading.deliveries import find_delivery
 from domain.statuses import DeliveryKind, DeliveryStatus
 from domain.templates import check_template
+from workflows.handles import CampaignRefused
 
 VALUE = "value."
 LACKING_SHOWN = 10
@@ -42,6 +44,13 @@ FOUND = {
     "channel_shared": _("Other running campaigns share the channel's rate."),
 }
 """What the launch check finds, by its code; where it is put right stands beside."""
+
+LAUNCH = _("Launch now? Contacts written to: %(count)s. The last message is out by %(finish)s.")
+LAUNCH_FOR_YEARS = _("Launch now? Contacts written to: %(count)s. It takes more than ten years.")
+SCHEDULE = _("Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and is out by %(finish)s.")
+SCHEDULE_FOR_YEARS = _(
+    "Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and takes more than ten years."
+)
 
 MENDED_AT = {"no_contacts": "audience", "missing_variables": "messages"}
 
@@ -85,11 +94,13 @@ async def outcome(visit: Editor, campaign_id: UUID, delivery_id: UUID) -> HTMLRe
 async def launch(visit: Operator, campaign_id: UUID) -> Response:
     """Starts the campaign, or says again what stands in the way."""
     try:
-        await start(campaign_id, visit.caller)
+        started = await start(campaign_id, visit.caller)
     except Unprocessable:
         draft = await draft_of(visit, campaign_id)
         return draft if isinstance(draft, Response) else await _page(visit, draft, status=422)
-    return RedirectResponse(f"/campaigns/{campaign_id}", status_code=303)
+    except (Conflict, CampaignRefused):
+        return await not_now(visit, campaign_id, STARTED, visit.say("Launch"))
+    return back(campaign_id, started.status)
 
 
 async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
@@ -118,13 +129,14 @@ def _found(visit: Visit, one: LaunchProblem) -> str:
 
 
 def _question(visit: Visit, draft: CampaignOut, check: LaunchCheck) -> str:
-    """What is asked before the launch: how many people, and until when."""
-    writer = Writer(visit.language, visit.time_zone)
-    about = {"count": writer.number(check.contacts - check.suppressed), "finish": writer.moment(check.finishes_at)}
-    if draft.start_at is not None and draft.start_at > datetime.now(UTC):
-        said = _("Schedule the campaign? Contacts written to: %(count)s. It begins %(start)s and is out by %(finish)s.")
-        return visit.say(said, start=writer.moment(draft.start_at), **about)
-    return visit.say("Launch now? Contacts written to: %(count)s. The last message is out by %(finish)s.", **about)
+    """What is asked before the launch: how many people, from when on if not now, and until when."""
+    writer, late = Writer(visit.language, visit.time_zone), check.finishes_at is None
+    about = {"count": writer.number(check.contacts - check.suppressed)}
+    if not late:
+        about["finish"] = writer.moment(check.finishes_at)
+    if draft.start_at is None or draft.start_at <= datetime.now(UTC):
+        return visit.say(LAUNCH_FOR_YEARS if late else LAUNCH, **about)
+    return visit.say(SCHEDULE_FOR_YEARS if late else SCHEDULE, start=writer.moment(draft.start_at), **about)
 
 
 async def _outcome(visit: Visit, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:

@@ -1,7 +1,7 @@
 """The wizard's fourth step: how fast and at which hours messages go out, and when the last one will be out."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,10 @@ from api.ui.rendering import fragment
 from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, number_of, onward, step_page, whole_of
 from api.ui.visits import Editor, Visit
 from db.reading.progress import Progress, read_progress, supposing
+from domain.eta import end_after
 from domain.pacing import ERROR_RATE_LIMIT, Pacing
 
 FIELDS = ("delay_seconds", "batch_size", "batch_pause_seconds", "min_delay_seconds", "max_delay_seconds")
-LONGEST_SHOWN = timedelta(days=3650)
-"""Beyond this no date is told: the calendar ends, and so does anybody's patience."""
 
 router = APIRouter()
 
@@ -179,6 +178,5 @@ def _about(progress: Progress) -> Forecast:
 
 def _forecast(progress: Progress) -> Forecast:
     about, seconds = _about(progress), progress.eta_seconds
-    if seconds > LONGEST_SHOWN.total_seconds():
-        return replace(about, seconds=seconds, late=True)
-    return replace(about, seconds=seconds, finishes_at=progress.first_at + timedelta(seconds=seconds))
+    finishes_at = end_after(progress.first_at, seconds)
+    return replace(about, seconds=seconds, finishes_at=finishes_at, late=finishes_at is None)

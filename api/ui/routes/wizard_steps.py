@@ -105,12 +105,16 @@ def whole_of(text: str) -> int | NoNumber | None:
 def local_moment(text: str, zone: str) -> datetime | None:
     """The time that a date-and-time field means in that zone; of a doubled hour the first one.
 
-    Raises ValueError for what is no time, and for one that the clocks leave out.
+    Raises ValueError for what is no time, for one that the clocks leave out, and for one at the calendar's ends.
     """
     if not text:
         return None
     moment = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
-    if moment.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None):
+    try:
+        there_and_back = moment.astimezone(UTC).astimezone(moment.tzinfo)
+    except OverflowError as error:
+        raise ValueError(f"{text} in {zone} is beyond the calendar") from error
+    if there_and_back.replace(tzinfo=None) != moment.replace(tzinfo=None):
         raise ValueError(f"{text} does not exist in {zone}")
     return moment
 
