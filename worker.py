@@ -23,6 +23,7 @@ from activities.enrollments import EnrollmentRecords
 from activities.holds import HeldDeliveries
 from activities.inbound import InboundEvents
 from activities.ledger import Ledger
+from activities.log_ids import LogIds
 from activities.meter import Meter
 from activities.outages import Outages
 from connectors.registry import ConnectorUrls, build_connectors
@@ -149,7 +150,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         disable_eager_activity_execution=True,
         graceful_shutdown_timeout=GRACE,
         patch_activation_callback=may_begin,
-        interceptors=[Outages()],
+        interceptors=[LogIds(), Outages()],
     )
     sending = Worker(
         client,
@@ -159,7 +160,7 @@ def build_workers(client: Client, work: Implementations, tuning: Tuning) -> list
         max_heartbeat_throttle_interval=HEARTBEATS,
         activity_task_poller_behavior=pollers,
         graceful_shutdown_timeout=GRACE,
-        interceptors=[Outages()],
+        interceptors=[LogIds(), Outages()],
     )
     return [ordinary, sending]
 

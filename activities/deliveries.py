@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -46,6 +47,8 @@ LOOKS = 3
 
 ASK_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses between look-ups of an unsettled delivery."""
+
+logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,11 @@ class ChannelDeliveries(Deliveries):
                 step = await self._call(step, request)
             if not found_settled:
                 self._meter.count(step, request)
-            return self._final(step)
+            receipt = self._final(step)
+            if not found_settled:
+                ids = {"delivery_id": str(receipt.delivery_id), "kind": request.kind.value}
+                logger.info("delivery.asked", outcome=receipt.outcome.value, reason=receipt.reason, **ids)
+            return receipt
 
     def _final(self, step: Receipt | InFlight) -> Receipt:
         """A receipt for the workflow, unless it is to be asked again so soon that it need not hear of it."""

@@ -44,7 +44,7 @@ class _Postponing(ActivityInboundInterceptor):
             if not _forgotten():
                 raise
             # The SDK would call this cancellation a failure and log a page about it.
-            logger.info("activity.forgotten", activity_type=activity.info().activity_type)
+            logger.info("activity.forgotten")
             raise ApplicationError(
                 "Nobody waits for this attempt any more.", type="Forgotten", category=ApplicationErrorCategory.BENIGN
             ) from None
@@ -68,9 +68,7 @@ def away(error: BaseException) -> str | None:
 
 def _postponed(who: str, error: BaseException) -> ApplicationError:
     attempt = activity.info().attempt
-    logger.warning(
-        "activity.postponed", activity_type=activity.info().activity_type, away=who, error=type(error).__name__
-    )
+    logger.warning("activity.postponed", away=who, error=type(error).__name__)
     seconds = min(LONGEST_TRY_SECONDS, FIRST_TRY_SECONDS * 2.0 ** min(attempt, 10))
     return ApplicationError(
         f"{who} does not answer ({type(error).__name__})",

@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Literal
 
 import structlog
@@ -167,10 +166,3 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger: `get_logger(__name__).info("campaign.started", counts=…)`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
-
-
-def bound_ids(**ids: object) -> AbstractContextManager[None]:
-    """Add ids to every line logged while the block runs: `with bound_ids(tenant_id=…, delivery_id=…):`."""
-    return structlog.contextvars.bound_contextvars(
-        **{key: str(value) for key, value in ids.items() if value is not None}
-    )

@@ -62,6 +62,7 @@ async def _attributes(client: Client) -> Finding:
         commands = "; ".join(
             f"temporal operator search-attribute create --name {one} --type Keyword" for one in lacking
         )
+        commands += "; on Temporal Cloud with tcld or in its web pages"
         why = "no campaign can be started, since its workflow carries them"
         return wrong("search attributes", f"lacking {', '.join(lacking)}", commands, why=why)
     return fine("search attributes", ", ".join(SEARCH_ATTRIBUTES))

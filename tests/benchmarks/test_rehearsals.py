@@ -78,3 +78,25 @@ async def test_a_rehearsal_comes_true(
     await house.command(campaign, "start")
     await house.until_status(campaign, "completed", within=170)
     record(figures, number, f"real run, {request.node.callspec.id}", plan, await happened(house, campaign))
+
+
+async def test_the_time_that_a_steady_run_is_said_to_have_left(figures: Figures, bench: Bench) -> None:
+    house, rate, contacts = await bench.house(), 5, 150
+    channel = await house.channel(rate=rate)
+    campaign = await house.campaign(
+        channel, phones=phones(contacts, 20_000), pacing={"delay_seconds": 0, "batch_size": 50}, reply_window_seconds=1
+    )
+    said: list[tuple[float, float]] = []
+    for share in (1 / 3, 2 / 3):
+        await house.until_count(campaign, "out", round(contacts * share), within=60)
+        eta = (await house.show(campaign))["eta_seconds"]
+        said.append((time.time(), float(eta)))
+    await house.until_status(campaign, "completed", within=60)
+    last = max(post["at"] for post in await house.received(channel))
+    for number, (at, eta) in enumerate(said):
+        what = f"a steady run's time left, asked after {number + 1} of 3 thirds"
+        figures.add(f"r{15 + 2 * number}", what, last - at, "s", ("told", eta), at_most(LATEST, "ratio"))
+        figures.add(
+            f"r{16 + 2 * number}", f"{what}, not less", last - at, "s", ("told", eta), at_least(EARLIEST, "ratio")
+        )
+    assert all(EARLIEST <= (last - at) / eta <= LATEST for at, eta in said), (last, said)
