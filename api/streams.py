@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -76,11 +77,21 @@ class Feed(Generic[State]):
 
 
 class Hub(Generic[Key, State]):
-    """The feeds that somebody watches. `read` takes one state of the thing with that key from the database."""
+    """The feeds that somebody watches. `read` takes one state of the thing with that key from the database.
 
-    def __init__(self, read: Callable[[Key], Awaitable[State]], *, poll_seconds: float = POLL_SECONDS) -> None:
+    A read that fails sends the viewers home, unless the hub is `patient`: then it is tried again while they wait.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Key], Awaitable[State]],
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        patient: bool = False,
+    ) -> None:
         self._read = read
         self._poll_seconds = poll_seconds
+        self._patient = patient
         self._feeds: dict[Key, Feed[State]] = {}
         self._pollers: dict[Key, asyncio.Task[None]] = {}
 
@@ -109,18 +120,32 @@ class Hub(Generic[Key, State]):
 
     @asynccontextmanager
     async def _watching(self, key: Key) -> AsyncIterator[Feed[State]]:
-        feed = self._feeds.get(key)
-        if feed is None:
-            feed = self._feeds[key] = Feed()
-            self._pollers[key] = asyncio.create_task(self._poll(key, feed), name=f"feed/{key}")
+        feed = self._feeds.get(key) or self._begun(key)
         feed.viewers += 1
         try:
             yield feed
         finally:
             feed.viewers -= 1
             if feed.viewers == 0:
-                del self._feeds[key]
-                self._pollers.pop(key).cancel()
+                self._forget(key, feed)
+
+    def _begun(self, key: Key) -> Feed[State]:
+        feed = self._feeds[key] = Feed()
+        poller = self._pollers[key] = asyncio.create_task(self._poll(key, feed), name=f"feed/{key}")
+        poller.add_done_callback(partial(self._end, key, feed))
+        return feed
+
+    def _end(self, key: Key, feed: Feed[State], poller: asyncio.Task[None]) -> None:
+        """Ends a feed whose poller is over: its last state would pass for the present one."""
+        feed.close()
+        self._forget(key, feed)
+        if not poller.cancelled() and (error := poller.exception()):
+            logger.error("api.feed_broken", feed=str(key), exc_info=error)
+
+    def _forget(self, key: Key, feed: Feed[State]) -> None:
+        if self._feeds.get(key) is feed:  # and not that of viewers who came after it had ended
+            del self._feeds[key]
+            self._pollers.pop(key).cancel()
 
     async def _poll(self, key: Key, feed: Feed[State]) -> None:
         clock = asyncio.get_running_loop()
@@ -129,8 +154,9 @@ class Hub(Generic[Key, State]):
             try:
                 feed.publish(await self._read(key))
             except DATABASE_ERRORS as error:
-                # The viewers keep their streams: heartbeats go on, and the next poll tries again.
                 logger.warning("api.feed_unread", feed=str(key), error=type(error).__name__)
+                if not self._patient:
+                    return
             await asyncio.sleep(max(self._poll_seconds, REST_FACTOR * (clock.time() - began)))
 
 
@@ -149,10 +175,13 @@ ReadSnapshot = Callable[[UUID, UUID], Awaitable[Snapshot]]
 
 
 class ProgressHub(Hub[Watched, Snapshot]):
-    """The campaigns that somebody watches over the API. `read` takes one snapshot from the database."""
+    """The campaigns that somebody watches over the API. `read` takes one snapshot from the database.
+
+    It is patient: programs are promised a stream that lasts, and take no heartbeat for a sign that a figure is fresh.
+    """
 
     def __init__(self, read: ReadSnapshot, *, poll_seconds: float = POLL_SECONDS) -> None:
-        super().__init__(lambda watched: read(*watched), poll_seconds=poll_seconds)
+        super().__init__(lambda watched: read(*watched), poll_seconds=poll_seconds, patient=True)
 
     async def events(self, tenant_id: UUID, campaign_id: UUID) -> AsyncGenerator[bytes, None]:
         """The stream of one viewer: the present state, each change, a heartbeat in silence, and the end."""

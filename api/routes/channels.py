@@ -81,6 +81,16 @@ async def pause(channel_id: UUID, caller: Sender) -> ChannelOut:
     return channel_out(await _write(caller, channel_id, columns), caller.services.public_url)
 
 
+async def pause_active(channel_id: UUID, caller: Caller) -> ChannelOut:
+    """Pauses a channel that is active; one that stopped by itself keeps its reason, and reconnects by a new key."""
+    active = col(Channel.status) == ChannelStatus.ACTIVE
+    columns = {
+        "status": case((active, ChannelStatus.PAUSED), else_=Channel.status),
+        "status_reason": case((active, PAUSED_BY_OPERATOR), else_=Channel.status_reason),
+    }
+    return channel_out(await _write(caller, channel_id, columns), caller.services.public_url)
+
+
 @router.post("/{channel_id}/resume")
 async def resume(channel_id: UUID, caller: Sender) -> ChannelOut:
     """Make a channel active, whatever had stopped it, and let go what it held. May be repeated."""

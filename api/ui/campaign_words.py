@@ -112,6 +112,14 @@ LIMITS_WITH_A_FIGURE: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+SOURCES: dict[str, str] = {
+    "opt_out": _("asked for it in a message"),
+    "import": _("in a list that was uploaded"),
+    "api": _("entered by the API"),
+}
+"""How somebody came to be among those who must not be written to."""
+
+
 def limit_words(say: Callable[..., str], limit: str) -> str:
     """A stored limit in the visitor's language; one that is not known is shown as it was stored."""
     for pattern, words in LIMITS_WITH_A_FIGURE:

@@ -1,7 +1,7 @@
 """The languages of the pages: catalogues, and which one a visitor reads."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,14 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
+from api.ui.marking import _ as _
+from api.ui.shaped import SENTENCES_WITHIN, SHAPES
+
 LANGUAGES = {"en": "English", "fr": "Français"}
 """By their own names, so that everybody finds theirs. What is written in code and templates is English."""
 
 DEFAULT = "en"
 CATALOGUES = Path(__file__).parent / "locales"
-
-
-def _(message: str) -> str:
-    """Marks a message for the catalogues; it is translated where it is shown."""
-    return message
 
 
 @cache
@@ -50,9 +48,24 @@ def locale(language: str) -> Locale:
 
 
 def translate(language: str, message: str, **values: Any) -> str:
-    """A message of the catalogue with its values filled in."""
+    """A message of the catalogue with its values filled in, or a sentence of another room that has them already."""
     said = translations(language).gettext(message)
-    return said % values if values else said
+    if values:
+        return said % values
+    return said if said != message or language == DEFAULT else _shaped(language, message)
+
+
+@lru_cache(maxsize=1000)
+def _shaped(language: str, sentence: str) -> str:
+    """A sentence by its shape; one of no known shape stays as it is."""
+    for shape in SHAPES:
+        if (values := shape.values_in(sentence)) is not None:
+            return translate(
+                language,
+                shape.words,
+                **{name: translate(language, one) if name in SENTENCES_WITHIN else one for name, one in values.items()},
+            )
+    return sentence
 
 
 def chosen(*wishes: str | None, accepted: str = "") -> str:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.dependencies import Caller, Services, services_of
 from api.problems import Forbidden
-from api.ui.languages import chosen, translate
+from api.ui.languages import _, chosen, translate
 from db.api_keys import Principal
 from db.people import SignedIn, find_session, new_token
 from domain.people import SCOPES, Role, Scope, allows
@@ -34,7 +34,7 @@ class ForeignForm(Forbidden):
     """A form without the token that our page had put into it."""
 
     def __init__(self) -> None:
-        super().__init__("This form did not come from a page of this session. Load the page again and repeat it.")
+        super().__init__(_("This form did not come from a page of this session. Load the page again and repeat it."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from api import streams
-from api.streams import HEARTBEAT, ProgressHub, Snapshot
+from api.streams import HEARTBEAT, Hub, ProgressHub, Snapshot
+from tests.waiting import until
 
 TENANT, CAMPAIGN = uuid4(), uuid4()
 
@@ -79,3 +81,56 @@ async def test_a_late_viewer_gets_the_present_state_at_once() -> None:
         first = await take(one, 1)
         assert await take(late, 1) == first
         assert hub.pollers == 1
+
+
+async def test_a_hub_that_is_not_patient_ends_its_streams_at_a_failed_read_and_begins_anew() -> None:
+    answers: list[Snapshot | OSError] = [Snapshot("a", last=False), OSError(), Snapshot("b", last=True)]
+
+    async def read(_key: str) -> Snapshot:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    hub = Hub[str, Snapshot](read, poll_seconds=0.001)
+    async with asyncio.timeout(5):
+        first = [change.state.body async for change in hub.changes("key") if change]
+        assert (first, hub.pollers) == (["a"], 0)
+        assert [change.state.body async for change in hub.changes("key") if change] == ["b"]
+
+
+async def test_who_comes_after_a_feed_had_ended_keeps_the_new_one_when_the_last_of_the_old_leaves() -> None:
+    answers: list[Snapshot] = [Snapshot("a", last=False)]
+
+    async def read(_key: str) -> Snapshot:
+        if not answers:
+            raise OSError
+        return answers[0]
+
+    hub = Hub[str, Snapshot](read, poll_seconds=0.001)
+
+    async def is_over() -> bool:
+        return hub.pollers == 0
+
+    async with asyncio.timeout(5), aclosing(hub.changes("key")) as new:
+        async with aclosing(hub.changes("key")) as old:
+            await anext(old)
+            kept = answers.pop()
+            await until(is_over, "the poller ends")
+            answers.append(kept)
+            assert (change := await anext(new)) is not None
+            assert change.state is kept
+        assert hub.pollers == 1
+        answers[0] = Snapshot("b", last=True)
+        assert (change := await anext(new)) is not None
+        assert change.state is answers[0]
+
+
+async def test_a_feed_whose_poller_dies_of_a_bug_ends_its_streams_and_says_so() -> None:
+    bodies = iter(["a"])
+    hub = hub_of(lambda: Snapshot(next(bodies), last=False))
+    with capture_logs() as said:
+        async with asyncio.timeout(5):
+            assert len([piece async for piece in hub.events(TENANT, CAMPAIGN) if piece != HEARTBEAT]) == 1
+    assert [line["event"] for line in said] == ["api.feed_broken"]
+    assert hub.pollers == 0

@@ -40,6 +40,16 @@ def campaign_in(state: str) -> Callable[[Stack], str]:
     return find
 
 
+def channel_in(state: str) -> Finder:
+    """Finds the id of a channel in this state."""
+
+    def find(stack: Stack) -> str:
+        [first, *_] = [one for one in asked(stack, "/api/channels")["items"] if one["status"] == state]
+        return str(first["id"])
+
+    return find
+
+
 def at(path: str, **ids: Finder) -> Finder:
     """The address of a page whose ids are found in the installation."""
     return lambda stack: path.format(**{name: find(stack) for name, find in ids.items()})
@@ -76,6 +86,8 @@ PAGES: dict[str, Finder] = {
     "/campaigns/{campaign_id}/rehearsal": at("/campaigns/{campaign_id}/rehearsal", campaign_id=DRAFT),
     "/channels": at("/channels"),
     "/channels/new": at("/channels/new"),
+    "/channels/{channel_id}/pause": at("/channels/{channel_id}/pause", channel_id=channel_in("active")),
+    "/channels/{channel_id}/resume": at("/channels/{channel_id}/resume", channel_id=channel_in("paused")),
     "/channels/{channel_id}": at("/channels/{channel_id}", channel_id=first_of("/api/channels")),
     "/deliveries": at("/deliveries"),
     "/deliveries/{delivery_id}": at(

@@ -11,9 +11,11 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
 from api.ui.routes import campaign as campaign_page
+from api.ui.routes.campaigns import PAGE
 from db.tables import ActionLogLine, User
 from domain.people import Role
 from domain.sign_in import IDLE
@@ -23,7 +25,7 @@ from tests.api.rows import add_contact, add_delivery, keep
 from tests.api.server import serving
 from tests.ui.chromium import open_page, running_chromium
 from tests.ui.layout import moves, moves_are_seen, places, watch_moves
-from tests.ui.people import add_user, enter, set_sessions_back
+from tests.ui.people import add_user, enter, set_sessions_back, signed_in
 from tests.ui.served import PATIENCE, House, next_piece, sign_in, told_of
 from tests.ui.test_campaigns import enroll_in
 
@@ -126,6 +128,23 @@ async def test_the_list_changes_without_a_reload(
             await expect(link).to_be_focused()
             await change_row(company, campaign_id, status="paused")
             await expect(row).to_contain_text("Paused")
+
+
+async def test_a_campaign_that_comes_in_leaves_a_way_to_the_one_that_it_pushes_off_the_page(
+    house: House, app: FastAPI, company: Company, owner: User
+) -> None:
+    for number in range(PAGE):
+        await company.campaign(name=f"Letter {number:02d}")
+
+    async def one_more() -> None:
+        await company.campaign(name="The newest letter")
+
+    [told] = await told_of(house, "/campaigns/live?search=letter", [owner], one_more)
+    assert ("The newest letter" in told, "Letter 00" in told) == (True, False)
+    older = told.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    async with signed_in(app, owner) as http:
+        second = (await http.get(older)).text
+    assert re.findall(r">(.* letter|Letter \d\d)</a>", second) == ["Letter 00"]
 
 
 async def trouble(company: Company, campaign_id: str) -> None:

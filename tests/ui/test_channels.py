@@ -17,7 +17,7 @@ from domain.people import Role
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import BASE_URL, Company
 from tests.api.rows import add_contact, add_delivery, keep, set_channel, stored_channel
-from tests.ui.people import add_user, fields_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 from workflows.ports import CheckResult, Finding
 
 TOKEN = "wassenger-token-which-nobody-must-see"
@@ -152,9 +152,12 @@ async def test_the_list_and_the_page_show_how_a_channel_is(
 async def test_who_may_only_look_is_offered_nothing_else(app: FastAPI, viewer: User, company: Company) -> None:
     async with signed_in(app, viewer) as http:
         assert "/channels/new" not in (await http.get("/channels")).text
-        assert (await http.get("/channels/new")).status_code == 403
         shown = await http.get(f"/channels/{company.channel_id}")
         assert 'method="post" action="/channels' not in shown.text
+        for order in ("pause", "resume"):
+            assert f"/{order}" not in shown.text
+            assert (await http.get(f"/channels/{company.channel_id}/{order}")).status_code == 403
+        assert (await http.get("/channels/new")).status_code == 403
         for write in WRITES:
             answer = await send_form(http, "/settings", f"/channels/{company.channel_id}{write}")
             assert answer.status_code == 403
@@ -171,15 +174,40 @@ async def test_an_operator_pauses_and_resumes_but_changes_nothing_else(
     async with signed_in(app, operator) as http:
         answer = await send_form(http, place, f"{place}/pause")
         assert (answer.status_code, answer.headers["location"]) == (303, f"{place}?done=paused")
-        paused = await http.get(answer.headers["location"])
-        assert "The channel is paused." in paused.text
-        assert "It lets 1 held message go on" in paused.text
+        assert "The channel is paused." in (await http.get(answer.headers["location"])).text
+        assert "It lets 1 held message go on" in (await http.get(f"{place}/resume")).text
         assert (await stored_channel(company, company.channel_id)).status == "paused"
         assert (await send_form(http, place, f"{place}/resume")).status_code == 303
         for write in ("", "/credentials", "/webhook-secret"):
             assert (await send_form(http, place, f"{place}{write}")).status_code == 403
     assert (await stored_channel(company, company.channel_id)).status == "active"
     assert workflows.asked("release_channel") == [(company.tenant_id, company.channel_id)]
+
+
+@pytest.mark.parametrize("status", ["credentials_expired", "blocked"])
+async def test_a_pause_that_comes_too_late_keeps_why_the_channel_had_stopped(
+    app: FastAPI, owner: User, company: Company, workflows: RecordingWorkflows, status: str
+) -> None:
+    place = f"/channels/{company.channel_id}"
+    async with signed_in(app, owner) as http:
+        question = await http.get(f"{place}/pause")
+        await set_channel(company, status=status, status_reason="The platform said no.")
+        answer = await http.post(f"{place}/pause", data={"csrf": csrf_of(question)})
+        assert answer.headers["location"] == f"{place}?done=stopped"
+        assert (await http.get(f"{place}/pause")).headers["location"] == f"{place}?done=stopped"
+        row = await stored_channel(company, company.channel_id)
+        assert (row.status, row.status_reason) == (status, "The platform said no.")
+        given = {"token": TOKEN, "device_id": "the-device"}
+        assert (await send_form(http, place, f"{place}/credentials", **given)).status_code == 303
+    assert (await stored_channel(company, company.channel_id)).status == "active"
+
+
+async def test_nobody_is_asked_about_what_is_so_already(app: FastAPI, owner: User, company: Company) -> None:
+    place = f"/channels/{company.channel_id}"
+    async with signed_in(app, owner) as http:
+        assert (await http.get(f"{place}/resume")).headers["location"] == f"{place}?done=resumed"
+        await send_form(http, f"{place}/pause", f"{place}/pause")
+        assert (await http.get(f"{place}/pause")).headers["location"] == f"{place}?done=paused"
 
 
 async def test_only_what_was_changed_is_written(
@@ -268,7 +296,8 @@ async def test_a_channel_of_another_tenant_is_not_there(
     async with signed_in(app, owner) as http:
         for channel_id in (rival.channel_id, uuid4(), "no-id"):
             assert (await http.get(f"/channels/{channel_id}")).status_code == 404
-            assert (await http.get(f"/channels/{channel_id}/live")).status_code == 404
+            for place in ("live", "pause", "resume"):
+                assert (await http.get(f"/channels/{channel_id}/{place}")).status_code == 404
             for write in WRITES:
                 sent = {"token": TOKEN, "device_id": "d", "name": "x", "rate": "2"}
                 answer = await send_form(http, "/settings", f"/channels/{channel_id}{write}", **sent)

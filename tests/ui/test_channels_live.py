@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 from db.tables import User
 from domain.people import Role
 from tests.api.people import Company
-from tests.api.rows import add_contact, add_delivery, set_channel
+from tests.api.rows import add_contact, add_delivery, set_channel, stored_channel
 from tests.api.server import serving
 from tests.ui.chromium import open_page, running_chromium
 from tests.ui.layout import moves, moves_are_seen, places, watch_moves
@@ -77,3 +77,26 @@ async def test_the_page_changes_without_a_reload_and_nothing_on_it_moves(
             assert await places(page, LANDMARKS) == before
             assert await moves(page) == []
             assert await moves_are_seen(page)
+
+
+async def test_what_may_be_ordered_is_as_live_as_the_state(
+    house: House, company: Company, owner: User, chromium: Browser
+) -> None:
+    contact = await add_contact(company)
+    others = ("h1", *LANDMARKS)
+    with serving(house.make_app) as address:
+        async with open_page(chromium, address, height=2600) as page:
+            await sign_in(page, owner)
+            await page.goto(f"/channels/{company.channel_id}")
+            await expect(page.locator(".is-live")).to_be_visible()
+            [pause] = (await places(page, ("#order-pause",))).values()
+            before = await places(page, others)
+            await set_channel(company, status="paused", status_reason="Paused by an operator.")
+            await expect(page.locator("#order-resume")).to_be_visible()
+            assert await places(page, ("#order-resume", *others)) == {"#order-resume": pause, **before}
+            await add_delivery(company, contact, status="held")
+            await page.click("#order-resume")
+            await expect(page.locator("#question")).to_contain_text("It lets 1 held message go on")
+            await page.get_by_role("button", name="Yes: Resume the channel").click()
+            await expect(page.locator("#order-pause")).to_be_visible()
+    assert (await stored_channel(company, company.channel_id)).status == "active"

@@ -55,6 +55,7 @@ class Row:
 class Listing:
     """One page of the list at one instant."""
 
+    asked: Asked
     rows: tuple[Row, ...]
     older: str | None
     last: bool = False
@@ -86,7 +87,7 @@ async def _listing(session: AsyncSession, asked: Asked) -> Listing:
     )
     shown, older = page_of(rows, PAGE, lambda row: (row.created_at, row.id))
     overview = await read_overview(session, shown)
-    return Listing(tuple(Row(campaign_progress(progress), name) for progress, name in overview), older)
+    return Listing(asked, tuple(Row(campaign_progress(progress), name) for progress, name in overview), older)
 
 
 def _asked(
@@ -107,7 +108,7 @@ async def show(visit: Viewer, asked: AskedDep) -> HTMLResponse:
     """Campaigns, newest first."""
     async with visit.caller.transaction() as session:
         listing = await _listing(session, asked)
-    return page(visit, "campaigns/list.html", asked=asked, state=listing, words=campaign_words)
+    return page(visit, "campaigns/list.html", state=listing, words=campaign_words)
 
 
 @router.get("/campaigns/live")

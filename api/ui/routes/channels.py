@@ -1,4 +1,4 @@
-"""Channels: how they are, connecting one, changing, pausing and resuming it."""
+"""Channels: how they are, connecting one, changing it."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from api.ui.channel_forms import (
 from api.ui.languages import _
 from api.ui.live import live, piece_of
 from api.ui.rendering import page
-from api.ui.visits import Administrator, Operator, Viewer, Visit
+from api.ui.visits import Administrator, Viewer, Visit
 from db.engine import Database
 from db.reading.deliveries import count_waiting
 from domain.statuses import ChannelStatus, DeliveryStatus
@@ -47,6 +47,7 @@ DONE: dict[str, str] = {
     "saved": _("Saved."),
     "credentials": _("The account was tested and the new API key is in use."),
     "paused": _("The channel is paused."),
+    "stopped": _("The channel had stopped already; its state below says why."),
     "resumed": _("The channel is active; what it held goes on."),
 }
 Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_-]*$")]
@@ -75,12 +76,13 @@ def health_hub(database: Database, public_url: str) -> HealthHub:
         tenant_id, channel_id = key
         async with database.tenant(tenant_id) as session:
             channel = channel_out(await channels.found(session, channel_id), public_url)
-            return Health(channel, await _held(session, channel_id))
+            return Health(channel, await held_by(session, channel_id))
 
     return Hub(read, poll_seconds=HEALTH_SECONDS)
 
 
-async def _held(session: AsyncSession, channel_id: UUID) -> int:
+async def held_by(session: AsyncSession, channel_id: UUID) -> int:
+    """How many messages wait for this channel, counted up to COUNTED_TO."""
     return await count_waiting(session, channel_id, DeliveryStatus.HELD, at_most=COUNTED_TO)
 
 
@@ -155,7 +157,7 @@ async def _page(
     webhook_url: str = "",
 ) -> HTMLResponse:
     async with visit.caller.transaction() as session:
-        health = Health(channel, await _held(session, channel.id))
+        health = Health(channel, await held_by(session, channel.id))
     return page(
         visit,
         "channels/show.html",
@@ -181,7 +183,7 @@ async def change(visit: Administrator, channel_id: UUID, form: Annotated[LimitsF
         return await _page(visit, channel, form=form, errors=wrong_fields(error))
     if wanted.model_fields_set:
         await channels.change(channel_id, wanted, visit.caller)
-    return _back(channel_id, "saved")
+    return back(channel_id, "saved")
 
 
 @router.post("/channels/{channel_id}/credentials")
@@ -195,7 +197,7 @@ async def reconnect(visit: Administrator, channel_id: UUID, form: Annotated[Cred
     if errors := await _tested(visit, wanted.credentials):
         return await _page(visit, channel, device_id=form.device_id, errors=errors)
     await channels.change(channel_id, wanted, visit.caller)
-    return _back(channel_id, "credentials")
+    return back(channel_id, "credentials")
 
 
 @router.post("/channels/{channel_id}/webhook-secret")
@@ -206,19 +208,6 @@ async def renew_webhook_secret(visit: Administrator, channel_id: UUID) -> Respon
     return await _page(visit, changed, webhook_url=changed.webhook_url)
 
 
-@router.post("/channels/{channel_id}/pause")
-async def pause(visit: Operator, channel_id: UUID) -> Response:
-    """Holds what is not yet handed to the platform."""
-    await channels.pause(channel_id, visit.caller)
-    return _back(channel_id, "paused")
-
-
-@router.post("/channels/{channel_id}/resume")
-async def resume(visit: Operator, channel_id: UUID) -> Response:
-    """Makes it active and lets go what it held."""
-    await channels.resume(channel_id, visit.caller)
-    return _back(channel_id, "resumed")
-
-
-def _back(channel_id: UUID, done: str) -> RedirectResponse:
+def back(channel_id: UUID, done: str) -> RedirectResponse:
+    """To the channel's page, which says what was done."""
     return RedirectResponse(f"/channels/{channel_id}?done={done}", status_code=303)

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.problems import Conflict, NotFound
 from api.routes import deliveries
 from api.routes.deliveries import Action, DeliveryOut, DeliveryQuery, Resolution, Waiting
+from api.ui import campaign_words
 from api.ui.languages import _
 from api.ui.rendering import page
 from api.ui.visits import Operator, Viewer, Visit
@@ -97,6 +98,7 @@ async def show_list(visit: Viewer, choice: Annotated[Choice, Query()]) -> HTMLRe
         told=choice.told,
         kinds=KINDS,
         names=await _names(visit, query, found.items),
+        words=campaign_words,
     )
 
 
@@ -126,7 +128,16 @@ async def show(visit: Viewer, delivery_id: UUID, settled: str = "", meanwhile: s
     delivery = await deliveries.show(delivery_id, visit.caller)
     names = await _names(visit, DeliveryQuery(), [delivery])
     told = {"settled": settled == "1", "meanwhile": meanwhile == "1"}
-    return page(visit, "deliveries/show.html", delivery=delivery, told=told, kinds=KINDS, states=STATES, names=names)
+    return page(
+        visit,
+        "deliveries/show.html",
+        delivery=delivery,
+        told=told,
+        kinds=KINDS,
+        states=STATES,
+        names=names,
+        words=campaign_words,
+    )
 
 
 class Word(BaseModel):

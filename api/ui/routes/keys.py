@@ -24,6 +24,13 @@ MEANINGS: dict[Scope, str] = {
     Scope.ADMIN: _("Admin: connect channels, make and revoke keys"),
     Scope.OWNER: _("Owner: all of these"),
 }
+MAY: dict[Scope, str] = {
+    Scope.READ: _("to read"),
+    Scope.WRITE: _("to write"),
+    Scope.SEND: _("to send"),
+    Scope.ADMIN: _("to administer"),
+    Scope.OWNER: _("everything"),
+}
 WRONG: dict[str, str] = {
     "name": _("Write what the key is for, in 1 to 200 characters."),
     "scopes": _("Choose at least one."),
@@ -72,6 +79,7 @@ async def _page(
         made=made,
         said=said,
         done=done,
+        may=MAY,
         meanings={scope: words for scope, words in MEANINGS.items() if visit.may(scope)},
     )
 

@@ -178,7 +178,7 @@ def _mapping(text: str) -> dict[str, str]:
     try:
         return _MAPPING.validate_json(text) if text else {}
     except ValidationError as error:
-        raise Unprocessable.of("mapping", "This is no mapping of columns.") from error
+        raise Unprocessable.of("mapping", _("This is no mapping of columns.")) from error
 
 
 def _told(visit: Visit, problem: CsvProblem) -> str:

@@ -9,7 +9,8 @@ const whether = async (event) => {
   if (answer?.status === 401) mark(event, "over");
   enough.abort();
 };
-document.addEventListener("htmx:sseOpen", (event) => mark(event, "yes"));
+// Not when it opens: the first thing told is the present state, and where that cannot be read nothing is.
+document.addEventListener("htmx:sseMessage", (event) => mark(event, "yes"));
 document.addEventListener("htmx:sseError", (event) => {
   if (!event.target.closest("[data-live=over]")) mark(event, "no");
   whether(event);
