@@ -19,7 +19,7 @@ class Frozen(BaseModel):
 
 
 class ContactFacts(Frozen):
-    """One contact in line. `lacking` names the variables that its messages need and it does not have."""
+    """One contact in line. `lacking` names the variables that any of the texts needs and it does not have."""
 
     id: UUID
     suppressed: bool = False

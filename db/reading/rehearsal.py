@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.templates import check_template
+from db.reading.campaigns import needs
 
 _CAMPAIGN = text("""
     SELECT c.id, c.tenant_id, c.name, c.pacing, c.delay_seconds, c.reply_window_seconds, c.start_at, c.message_1,
-           c.message_2, t.time_zone, ch.id AS channel_id, ch.rate_per_second, ch.daily_quota, ch.send_window,
+           c.message_2, c.variants, t.time_zone, ch.id AS channel_id,
+           ch.rate_per_second, ch.daily_quota, ch.send_window,
            (SELECT count(*) FROM campaigns o WHERE o.tenant_id = c.tenant_id AND o.channel_id = c.channel_id
               AND o.status = 'running' AND o.id <> c.id) AS others,
            coalesce((SELECT u.used FROM channel_usage u WHERE u.tenant_id = c.tenant_id AND u.channel_id = ch.id
@@ -48,6 +49,6 @@ async def who_waits(session: AsyncSession, campaign_id: UUID, *, limit: int) -> 
     if campaign is None:
         return None
     # Blank values are never stored, so that a key that is there has a value.
-    required = check_template(campaign.message_1).required
+    required = needs(campaign.message_1, campaign.message_2, campaign.variants).required
     asked = {"campaign_id": campaign_id, "required": sorted(required), "limit": limit}
     return InLine(campaign, list(await session.execute(_IN_LINE, asked)))

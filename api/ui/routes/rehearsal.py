@@ -29,7 +29,7 @@ LIMITS: dict[Limit, str] = {
 }
 LEFT_OUT: dict[LeftOut, str] = {
     LeftOut.OPTED_OUT: _("asked not to be written to"),
-    LeftOut.LACKS_VALUE: _("lack a value that the message needs"),
+    LeftOut.LACKS_VALUE: _("lack a value that one of the texts needs"),
     LeftOut.PLATFORM_REFUSED: _("refused by the platform"),
 }
 SHARE = _("Give a number from 0 to 100.")
