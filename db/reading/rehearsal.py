@@ -1,4 +1,4 @@
-"""What a rehearsal is to know of a campaign: its pace, its channel's limits, and who waits for Message 1."""
+"""What a rehearsal is to know of a campaign: pace, window, its channel's limits, and who waits for Message 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from db.reading.campaigns import needs
 
 _CAMPAIGN = text("""
     SELECT c.id, c.tenant_id, c.name, c.pacing, c.delay_seconds, c.reply_window_seconds, c.start_at, c.message_1,
-           c.message_2, c.variants, t.time_zone, ch.id AS channel_id,
+           c.message_2, c.variants, c.send_window AS campaign_window, t.time_zone, ch.id AS channel_id,
            ch.rate_per_second, ch.daily_quota, ch.send_window,
            (SELECT count(*) FROM campaigns o WHERE o.tenant_id = c.tenant_id AND o.channel_id = c.channel_id
               AND o.status = 'running' AND o.id <> c.id) AS others,
@@ -25,7 +25,7 @@ _CAMPAIGN = text("""
 """)
 # The same contacts in the same order as the engine launches them (db/running.py).
 _IN_LINE = text("""
-    SELECT e.contact_id, s.phone IS NOT NULL AS suppressed,
+    SELECT e.contact_id, coalesce(e.dial_prefix, '') AS dial_prefix, s.phone IS NOT NULL AS suppressed,
            ARRAY(SELECT name FROM unnest(CAST(:required AS text[])) AS name
                  WHERE NOT jsonb_exists(e.variables, name) ORDER BY name) AS lacking
     FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id

@@ -43,6 +43,22 @@ async def test_facts_tell_pace_limits_and_who_waits_in_order(company: Company) -
     assert channel["send_window"]["start"] == "09:00:00"
 
 
+async def test_facts_tell_the_campaigns_window_and_what_of_each_phone_tells_its_zone(company: Company) -> None:
+    hours = {"start": "09:00", "end": "18:00", "zone": "contact", "message_2": True}
+    campaign = await company.campaign(send_window=hours)
+    await company.contacts(campaign["id"], {"phone": phone(1)}, {"phone": "+12125550123"})
+    told = await facts(company, campaign)
+    assert told["send_window"] | {"days": None} == {
+        "start": "09:00:00",
+        "end": "18:00:00",
+        "days": None,
+        "zone": "contact",
+        "message_2": True,
+    }
+    assert [one["dial_prefix"] for one in told["contacts"]] == ["33", "1212"]
+    assert told["channel"]["send_window"] is None
+
+
 @pytest.mark.parametrize("texts", [{"message_2": "Thanks, {{ x }}"}, {"variants": TWO}])
 async def test_whoever_lacks_what_any_of_the_texts_needs_is_told_as_the_start_tells_it(
     company: Company, texts: dict[str, Any]

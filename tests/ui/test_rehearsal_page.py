@@ -4,6 +4,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import psutil
@@ -64,6 +66,15 @@ async def test_the_stream_tells_the_calendar_and_the_limits(app: FastAPI, compan
     assert "Delay between messages" in told["result"]
     assert "11 minutes" in told["result"]
     assert not re.search(r"<script|\sstyle=|\son[a-z]+=", told["result"])
+
+
+async def test_the_stream_tells_the_campaigns_window(app: FastAPI, company: Company, owner: User) -> None:
+    opens = datetime.now(ZoneInfo("Europe/Paris")) + timedelta(hours=6)
+    hours = {"start": f"{opens:%H:%M}", "end": f"{opens + timedelta(hours=1):%H:%M}", "zone": "tenant"}
+    campaign = await campaign_of(company, 2, send_window=hours)
+    async with signed_in(app, owner) as http:
+        told = events_of(await http.get(f"/campaigns/{campaign}/rehearsal/events", timeout=60))
+    assert "Send window of the campaign" in told["result"]
 
 
 @pytest.mark.parametrize("texts", [{"message_2": "Thanks, {{ x }}"}, {"variants": TWO}])
