@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.problems import FieldError, NotFound, Unprocessable
 from api.routes.launch_shapes import LackingContactOut, LaunchCheck, LaunchProblem, MissingVariables
 from api.routes.variant_shapes import LackingByVariant
-from db.reading.campaigns import Readiness, readiness
+from db.reading.campaigns import Readiness, needs, readiness
 from db.reading.channels import find_channel
 from db.reading.progress import Progress, read_progress
 from db.tables import Campaign
@@ -67,12 +67,7 @@ _NO_CONTACTS = "The campaign has no contacts; import some first."
 
 
 def _needs(campaign: Campaign) -> TemplateFacts:
-    """What both messages need together; which variant a contact will get is open, so that it must be fit for each."""
-    texts = [campaign.message_1, campaign.message_2, *(variant["text"] for variant in campaign.variants)]
-    facts = [check_template(text) for text in texts]
-    return TemplateFacts(
-        frozenset().union(*(one.variables for one in facts)), frozenset().union(*(one.required for one in facts))
-    )
+    return needs(campaign.message_1, campaign.message_2, campaign.variants)
 
 
 def _problems(campaign: Campaign, ready: Readiness) -> list[LaunchProblem]:

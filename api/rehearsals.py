@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.dependencies import Services
@@ -44,12 +46,15 @@ def _facts(line: InLine) -> CampaignFacts:
         delay_seconds=row.delay_seconds,
         reply_window_seconds=row.reply_window_seconds,
         start_at=row.start_at,
+        send_window=row.campaign_window,
         channel=channel,
         waiting=row.waiting,
-        contacts=[
-            ContactFacts(id=one.contact_id, suppressed=one.suppressed, lacking=one.lacking) for one in line.contacts
-        ],
+        contacts=[_contact(one) for one in line.contacts],
     )
+
+
+def _contact(row: Row[Any]) -> ContactFacts:
+    return ContactFacts(id=row.contact_id, dial_prefix=row.dial_prefix, suppressed=row.suppressed, lacking=row.lacking)
 
 
 async def in_turn(services: Services, brief: Brief) -> AsyncGenerator[Progress | Rehearsed | None, None]:

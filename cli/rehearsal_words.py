@@ -13,11 +13,13 @@ LIMITS = {
     Limit.RATE: "channel's rate",
     Limit.DAILY_QUOTA: "channel's quota of the day",
     Limit.SEND_WINDOW: "channel's send window",
+    Limit.CAMPAIGN_WINDOW: "campaign's send window",
 }
 
 LEFT_OUT = {
     LeftOut.OPTED_OUT: "asked not to be written to",
     LeftOut.LACKS_VALUE: "lack a value for",
+    LeftOut.NEVER_OPEN: "are never within the send windows of campaign and channel at once",
     LeftOut.PLATFORM_REFUSED: "refused by the platform",
 }
 

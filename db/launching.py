@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,16 +54,6 @@ async def _in_hours(
         is_last = not await running.is_anybody_in_line(*names)
         return Turn([], is_last, opens_at=None if is_last else opens_at)
     line = await running.next_to_launch(*names, size + 1, asleep=list(asleep))
-    batch = _in_time(line[:size], hours, first_at, delay_seconds)
+    batch = hours.in_time(line[:size], first_at, delay_seconds)
     is_last = len(batch) == len(line) and not asleep
     return Turn(batch, is_last, opens_at=None if batch else min(asleep.values(), default=None))
-
-
-def _in_time(line: Sequence[Next], hours: Hours, first_at: datetime, delay_seconds: float) -> list[Next]:
-    """Those whose window is still open when their place in the batch comes; the others stay in line."""
-    batch: list[Next] = []
-    for contact in line:
-        at = first_at + timedelta(seconds=len(batch) * delay_seconds)
-        if hours.opening(contact.dial_prefix, at) is None:
-            batch.append(contact)
-    return batch

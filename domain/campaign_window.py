@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from domain.phone_zones import zones_of_prefix
+from domain.statuses import DeliveryKind
 from domain.window import ALL_DAYS, SendWindow, known_zone, next_opening
 
 CONTACT_ZONE = "contact"
@@ -53,6 +54,17 @@ class CampaignWindow(BaseModel):
         return self.zone != CONTACT_ZONE
 
 
+class InLine(Protocol):
+    """Somebody who waits to be launched."""
+
+    @property
+    def dial_prefix(self) -> str:
+        """What of the phone tells its zones."""
+
+
+Waiting = TypeVar("Waiting", bound=InLine)
+
+
 class Hours:
     """A campaign's window for a tenant of this zone: when it opens for whom."""
 
@@ -83,6 +95,21 @@ class Hours:
         """When it opens for those of the prefixes for which it is closed at `at`."""
         found = ((prefix, self.opening(prefix, at)) for prefix in prefixes)
         return {prefix: opening for prefix, opening in found if opening is not None}
+
+    def in_time(self, line: Iterable[Waiting], first_at: datetime, delay_seconds: float) -> list[Waiting]:
+        """Those for whom it is still open when their place in the batch comes; the others stay in line."""
+        batch: list[Waiting] = []
+        for contact in line:
+            at = first_at + timedelta(seconds=len(batch) * delay_seconds)
+            if self.opening(contact.dial_prefix, at) is None:
+                batch.append(contact)
+        return batch
+
+    def held_until(self, kind: str, prefix: str | None, at: datetime) -> datetime | None:
+        """Until when (UTC) it holds a message of this kind to a number of this prefix; None if it does not at `at`."""
+        if kind == DeliveryKind.MESSAGE_2 and not self.window.message_2:
+            return None
+        return self.opening(prefix, at)
 
 
 def common_opening(now: datetime, windows: Collection[SendWindow]) -> datetime | None:

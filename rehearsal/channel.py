@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from domain import gate
 from domain.gate import GateFacts, Reason, Verdict, rate_wait_seconds
-from domain.statuses import CampaignStatus, ChannelStatus, DeliveryKind
+from domain.statuses import ChannelStatus, DeliveryKind
 from domain.window import next_opening
 from rehearsal.facts import ChannelFacts
 from rehearsal.result import Limit
@@ -15,6 +15,7 @@ BINDS: dict[Reason, Limit] = {
     Reason.RATE: Limit.RATE,
     Reason.DAILY_QUOTA: Limit.DAILY_QUOTA,
     Reason.SEND_WINDOW: Limit.SEND_WINDOW,
+    Reason.CAMPAIGN_WINDOW: Limit.CAMPAIGN_WINDOW,
 }
 
 
@@ -33,7 +34,7 @@ class RehearsedChannel:
         """The time between two slots."""
         return self._interval
 
-    def judge(self, kind: DeliveryKind, now: datetime, *, suppressed: bool, status: CampaignStatus) -> Verdict:
+    def judge(self, kind: DeliveryKind, now: datetime, *, suppressed: bool, campaign: gate.CampaignFacts) -> Verdict:
         """The gate's verdict."""
         day, day_end = self._day(now)
         window, rate = self._facts.send_window, self._facts.share_per_second
@@ -46,7 +47,6 @@ class RehearsedChannel:
             next_slot_at=self._next_slot,
             rate_wait_seconds=rate_wait_seconds(kind, rate),
         )
-        campaign = gate.CampaignFacts(status=status)
         return gate.decide(GateFacts(now=now, kind=kind, suppressed=suppressed, channel=channel, campaign=campaign))
 
     def next_slot(self, now: datetime) -> datetime:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.campaign_window import CampaignWindow, Hours
 from domain.pacing import Pacing
 from domain.window import SendWindow
 
@@ -19,9 +20,11 @@ class Frozen(BaseModel):
 
 
 class ContactFacts(Frozen):
-    """One contact in line. `lacking` names the variables that its messages need and it does not have."""
+    """One contact in line. `lacking` names the variables that any of the texts needs and it does not have."""
 
     id: UUID
+    dial_prefix: str = ""
+    """What of its phone tells its time zones (`domain.phone_zones`); empty when they are not known."""
     suppressed: bool = False
     lacking: list[str] = Field(default_factory=list)
 
@@ -53,9 +56,15 @@ class CampaignFacts(Frozen):
     delay_seconds: float
     reply_window_seconds: float
     start_at: datetime | None = None
+    send_window: CampaignWindow | None = None
     channel: ChannelFacts
     waiting: int
     contacts: list[ContactFacts]
+
+    @property
+    def hours(self) -> Hours | None:
+        """When the campaign's own window opens for whom; None when it has none."""
+        return None if self.send_window is None else Hours(self.send_window, self.time_zone)
 
 
 class Assumptions(Frozen):

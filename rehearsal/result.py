@@ -1,7 +1,7 @@
 """What a rehearsal shows: the calendar of sends, when it begins and ends, who replies, and which limits bind."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ class Limit(StrEnum):
     RATE = "rate"
     DAILY_QUOTA = "daily_quota"
     SEND_WINDOW = "send_window"
+    CAMPAIGN_WINDOW = "campaign_window"
 
 
 class LeftOut(StrEnum):
@@ -30,18 +31,39 @@ class LeftOut(StrEnum):
 
     OPTED_OUT = "opted_out"
     LACKS_VALUE = "lacks_value"
+    NEVER_OPEN = "never_open"
     PLATFORM_REFUSED = "platform_refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message that went out: until `due` it waited by the pace (`paced_by`), after that for `held_by`."""
+    """One message that went out: until `due` it waited by the pace (`paced_by`), after that for `held_by`.
+
+    From `shut_at` on until `due` it was the campaign's window that kept it in line.
+    """
 
     kind: DeliveryKind
     at: datetime
     due: datetime
     paced_by: Limit
     held_by: Limit | None = None
+    shut_at: datetime | None = None
+
+    def shares_since(self, before: datetime) -> Iterator[tuple[Limit, timedelta]]:
+        """What kept it from `before` on until it went out, one after the other, and for how long."""
+        ends = [(self.paced_by, self.shut_at or self.due)]
+        if self.shut_at is not None:
+            ends.append((Limit.CAMPAIGN_WINDOW, self.due))
+        for limit, end in [*ends, (self.held_by or self.paced_by, self.at)]:
+            until = min(max(before, end), self.at)
+            yield limit, until - before
+            before = until
+
+    @property
+    def held_back_by(self) -> set[Limit]:
+        """The limits that it waited for when its turn by the pace had come."""
+        shut = None if self.shut_at is None else Limit.CAMPAIGN_WINDOW
+        return {limit for limit in (shut, self.held_by) if limit is not None}
 
 
 class CalendarRow(Frozen):
@@ -102,7 +124,7 @@ class Progress(Frozen):
 
 
 def limits_of(sent: Iterable[Sent]) -> list[Bound]:
-    """Who owns each gap between two Message 1: the pace up to when the second was due, what held it after that.
+    """Who owns each gap between two Message 1: what the second waited for, one limit after the other.
 
     The longest first; the seconds of all of them add up to the time between the first and the last Message 1.
     """
@@ -110,15 +132,13 @@ def limits_of(sent: Iterable[Sent]) -> list[Bound]:
     messages: Counter[Limit] = Counter()
     before: datetime | None = None
     for message in sorted(sent, key=lambda one: one.at):
-        if message.held_by is not None:
-            messages[message.held_by] += 1
+        messages.update(message.held_back_by)
         if message.kind != DeliveryKind.MESSAGE_1:
             continue
         if before is not None:
-            split = min(max(before, message.due), message.at) if message.held_by is not None else message.at
-            seconds[message.paced_by] += (split - before).total_seconds()
-            seconds[message.held_by or message.paced_by] += (message.at - split).total_seconds()
-            messages[message.paced_by] += message.held_by is None
+            for limit, waited in message.shares_since(before):
+                seconds[limit] += waited.total_seconds()
+            messages[message.paced_by] += not message.held_back_by
         before = message.at
     bounds = [Bound(limit=limit, seconds=round(seconds[limit], 3), messages=messages[limit]) for limit in Limit]
     return sorted((one for one in bounds if one.messages or one.seconds), key=lambda one: (-one.seconds, one.limit))

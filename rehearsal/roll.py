@@ -13,11 +13,15 @@ from rehearsal.result import LeftOut, Limit, NotSent, Sent
 
 @dataclass(slots=True)
 class Person:
-    """One contact. Its turn comes at `turn`; `due` is when it is looked at next, `held_by` what last held it."""
+    """One contact. Its turn comes at `turn`; `due` is when it is looked at next, `held_by` what last held it.
+
+    `shut_at` is when its turn would have come, had the campaign's window not been shut for all who were in line.
+    """
 
     facts: ContactFacts
     paced_by: Limit = Limit.DELAY
     turn: datetime | None = None
+    shut_at: datetime | None = None
     launched: bool = False
     out_at: datetime | None = None
     due: datetime | None = None
@@ -27,9 +31,27 @@ class Person:
     closed: bool = False
 
     @property
-    def in_flight(self) -> bool:
+    def dial_prefix(self) -> str:
+        """What of the phone tells its zones."""
+        return self.facts.dial_prefix
+
+    @property
+    def waits(self) -> bool:
         """Launched, and Message 1 is not out yet."""
         return self.launched and not self.closed and self.out_at is None
+
+    @property
+    def in_flight(self) -> bool:
+        """The same, and it is not the campaign's window that it waits for: the others do not wait for these."""
+        return self.waits and self.held_by != Limit.CAMPAIGN_WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A batch; `opens_at`: it is empty since the campaign's window is closed for all until then."""
+
+    batch: list[Person]
+    opens_at: datetime | None = None
 
 
 class Roll:
@@ -46,26 +68,54 @@ class Roll:
         self.no_reply = 0
         self.asked: list[tuple[datetime, bool]] = []
         """When the platform was asked for a Message 1, and whether it refused."""
-        self._next = 0
+        self._line = self.order
+        self._hours = facts.hours
+        self._shut_at: datetime | None = None
 
     def __getitem__(self, contact_id: UUID) -> Person:
         return self.people[contact_id]
 
-    def take_next(self, size: int) -> list[Person]:
-        """The next in line."""
-        batch = self.order[self._next : self._next + size]
-        self._next += len(batch)
-        return batch
+    def take_turn(self, size: int, first_at: datetime, delay_seconds: float) -> Turn:
+        """The next in line whose window is open when their place comes, chosen as the engine does (db/launching.py)."""
+        asleep = self._asleep(first_at)
+        line = [person for person in self._line if person.dial_prefix not in asleep] if asleep else self._line
+        batch = line[:size]
+        if self._hours is not None:
+            batch = self._hours.in_time(batch, first_at, delay_seconds)
+        opens_at = None if batch else min(asleep.values(), default=None)
+        self._launch(batch)
+        self._shut_at = (self._shut_at or first_at) if opens_at is not None else None
+        return Turn(batch, opens_at)
+
+    def _asleep(self, at: datetime) -> dict[str, datetime]:
+        if self._hours is None:
+            return {}
+        return self._hours.openings({person.dial_prefix for person in self._line}, at)
+
+    def _launch(self, batch: list[Person]) -> None:
+        for person in batch:
+            person.launched = True
+        if batch:
+            batch[0].shut_at = self._shut_at
+        self._line = [person for person in self._line if not person.launched]
 
     @property
     def exhausted(self) -> bool:
         """Whether everybody was launched."""
-        return self._next >= len(self.order)
+        return not self._line
 
     @property
     def in_flight(self) -> list[Person]:
-        """Those launched whose Message 1 is not out."""
-        return [person for person in self.order[: self._next] if person.in_flight]
+        """Those launched whose Message 1 is not out, but for those who wait for the campaign's window."""
+        return [person for person in self.order if person.in_flight]
+
+    @property
+    def held_until(self) -> datetime | None:
+        """When the first can go out, while nobody waits for anything but the campaign's window."""
+        waiting = [person for person in self.order if person.waits]
+        if any(person.in_flight for person in waiting):
+            return None
+        return min((person.due for person in waiting if person.due is not None), default=None)
 
     @property
     def open(self) -> int:

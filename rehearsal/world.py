@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain import ids
+from domain import gate, ids
 from domain.breaker import ErrorSample, judge
 from domain.campaigns import CampaignRef
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
@@ -21,6 +21,7 @@ from rehearsal.facts import Brief
 from rehearsal.people import Habits, RehearsedReply, Reply
 from rehearsal.result import LeftOut, Limit, Sent
 from rehearsal.roll import Person, RateQueue, Roll
+from rehearsal.windows import RehearsedWindows
 from workflows.ports import (
     CampaignPlan,
     Campaigns,
@@ -70,6 +71,7 @@ class RehearsedDeliveries(Deliveries):
         self._client = client
         self._habits = Habits(brief.assumptions)
         self._queue = RateQueue(channel.interval)
+        self._windows = RehearsedWindows(brief.campaign)
 
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
@@ -80,7 +82,10 @@ class RehearsedDeliveries(Deliveries):
             return self._ended(person, ReceiptOutcome.FAILED, LeftOut.LACKS_VALUE)
         # It was due then; how late this machine is with it is no part of the rehearsal.
         now = min(server_time(), (person.due if is_first else person.reply_at) or server_time())
-        verdict = self._channel.judge(request.kind, now, suppressed=person.facts.suppressed, status=self._roll.status)
+        if is_first and self._windows.never_meet(person.dial_prefix, now):
+            # The engine would hold it for ever, and a rehearsal is to end.
+            return self._ended(person, ReceiptOutcome.FAILED, LeftOut.NEVER_OPEN)
+        verdict = self._judge(request.kind, person, now)
         if verdict.decision == Decision.REFUSE:
             return self._ended(person, ReceiptOutcome.REFUSED, LeftOut.OPTED_OUT)
         if is_first and verdict.decision == Decision.SEND and self._queue.is_behind_others(request.contact_id):
@@ -89,6 +94,11 @@ class RehearsedDeliveries(Deliveries):
             return self._held(request, person, verdict)
         self._queue.leave(request.contact_id)
         return await self._sent(request, person, self._channel.take(now))
+
+    def _judge(self, kind: DeliveryKind, person: Person, now: datetime) -> Verdict:
+        opens_at = self._windows.held_until(kind, person.dial_prefix, now)
+        campaign = gate.CampaignFacts(status=self._roll.status, window_opens_at=opens_at)
+        return self._channel.judge(kind, now, suppressed=person.facts.suppressed, campaign=campaign)
 
     def _ended(self, person: Person, outcome: ReceiptOutcome, reason: LeftOut) -> Receipt:
         person.left_out, person.closed = reason, True
@@ -120,7 +130,9 @@ class RehearsedDeliveries(Deliveries):
         self._roll.asked.append((at, refused))
         if refused:
             return self._ended(person, ReceiptOutcome.FAILED, LeftOut.PLATFORM_REFUSED)
-        self._roll.sent.append(Sent(request.kind, at, person.turn or at, person.paced_by, person.held_by))
+        self._roll.sent.append(
+            Sent(request.kind, at, person.turn or at, person.paced_by, person.held_by, person.shut_at)
+        )
         person.held_by = None
         person.out_at = at
         deadline = at + timedelta(seconds=self._brief.campaign.reply_window_seconds)
@@ -195,22 +207,24 @@ class RehearsedCampaigns(Campaigns):
 
     @activity.defn(name="campaigns.launch")
     async def launch(self, request: LaunchRequest) -> LaunchResult:
-        """Starts the next enrollments, each at its time."""
+        """Starts the next enrollments, each at its time; none while the campaign's window is closed for all."""
         began, now = time.monotonic(), server_time()
         first_at = max(request.first_at, now + START_TAKES)
-        batch = self._roll.take_next(request.size)
+        turn = self._roll.take_turn(request.size, first_at, request.delay_seconds)
         starts = asyncio.Semaphore(STARTS_AT_ONCE)
 
         async def start(index: int, person: Person) -> None:
             at = first_at + timedelta(seconds=index * request.delay_seconds)
-            person.launched, person.turn, person.due = True, at, at
+            person.turn, person.due = at, at
             person.paced_by = self._paced_by(index, request.delay_seconds)
             async with starts:
                 passed = timedelta(seconds=time.monotonic() - began)
                 await self._start(person, max(timedelta(0), at - now - passed))
 
-        await asyncio.gather(*(start(index, person) for index, person in enumerate(batch)))
-        return LaunchResult(started=len(batch), exhausted=self._roll.exhausted, first_at=first_at)
+        await asyncio.gather(*(start(index, person) for index, person in enumerate(turn.batch)))
+        return LaunchResult(
+            started=len(turn.batch), exhausted=self._roll.exhausted, first_at=first_at, opens_at=turn.opens_at
+        )
 
     def _paced_by(self, index: int, spacing: float) -> Limit:
         """What keeps this one of a batch from starting at once."""
@@ -251,6 +265,7 @@ class RehearsedCampaigns(Campaigns):
             errored=errored,
             open=self._roll.open,
             rate_per_second=self._facts.channel.share_per_second,
+            held_until=self._roll.held_until,
         )
 
     @activity.defn(name="campaigns.mark")

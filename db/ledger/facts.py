@@ -247,10 +247,8 @@ def _campaign_facts(kind: DeliveryKind, person: Record, channel: Record, is_prob
 def _window_opens_at(kind: DeliveryKind, person: Record, channel: Record) -> datetime | None:
     if person["campaign_window"] is None:
         return None
-    window = CampaignWindow.model_validate(person["campaign_window"])
-    if kind == DeliveryKind.MESSAGE_2 and not window.message_2:
-        return None
-    return Hours(window, channel["time_zone"]).opening(zone_prefix(person["phone"]), channel["now"])
+    hours = Hours(CampaignWindow.model_validate(person["campaign_window"]), channel["time_zone"])
+    return hours.held_until(kind, zone_prefix(person["phone"]), channel["now"])
 
 
 def _breaker_until(breaker: ChannelBreaker, passage: Passage, channel: Record) -> datetime | None:

@@ -1,6 +1,6 @@
 """What is shown of campaigns: the list, one of them, and what a launch would meet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.tables import Campaign, Contact, Enrollment
 from domain.statuses import CampaignStatus
-from domain.templates import TemplateFacts, missing
+from domain.templates import TemplateFacts, check_template, missing
 
 
 async def list_campaigns(
@@ -74,6 +74,15 @@ _SUPPRESSED = text("""
     SELECT count(*) FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
     JOIN suppressions s ON s.tenant_id = c.tenant_id AND s.phone = c.phone WHERE e.campaign_id = :campaign_id
 """)
+
+
+def needs(message_1: str, message_2: str, variants: Iterable[Mapping[str, Any]]) -> TemplateFacts:
+    """What both messages need together; which variant a contact will get is open, so that it must be fit for each."""
+    texts = [message_1, message_2, *(variant["text"] for variant in variants)]
+    facts = [check_template(text) for text in texts]
+    return TemplateFacts(
+        frozenset().union(*(one.variables for one in facts)), frozenset().union(*(one.required for one in facts))
+    )
 
 
 async def readiness(

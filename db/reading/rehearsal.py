@@ -1,4 +1,4 @@
-"""What a rehearsal is to know of a campaign: its pace, its channel's limits, and who waits for Message 1."""
+"""What a rehearsal is to know of a campaign: pace, window, its channel's limits, and who waits for Message 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.templates import check_template
+from db.reading.campaigns import needs
 
 _CAMPAIGN = text("""
     SELECT c.id, c.tenant_id, c.name, c.pacing, c.delay_seconds, c.reply_window_seconds, c.start_at, c.message_1,
-           c.message_2, t.time_zone, ch.id AS channel_id, ch.rate_per_second, ch.daily_quota, ch.send_window,
+           c.message_2, c.variants, c.send_window AS campaign_window, t.time_zone, ch.id AS channel_id,
+           ch.rate_per_second, ch.daily_quota, ch.send_window,
            (SELECT count(*) FROM campaigns o WHERE o.tenant_id = c.tenant_id AND o.channel_id = c.channel_id
               AND o.status = 'running' AND o.id <> c.id) AS others,
            coalesce((SELECT u.used FROM channel_usage u WHERE u.tenant_id = c.tenant_id AND u.channel_id = ch.id
@@ -24,7 +25,7 @@ _CAMPAIGN = text("""
 """)
 # The same contacts in the same order as the engine launches them (db/running.py).
 _IN_LINE = text("""
-    SELECT e.contact_id, s.phone IS NOT NULL AS suppressed,
+    SELECT e.contact_id, coalesce(e.dial_prefix, '') AS dial_prefix, s.phone IS NOT NULL AS suppressed,
            ARRAY(SELECT name FROM unnest(CAST(:required AS text[])) AS name
                  WHERE NOT jsonb_exists(e.variables, name) ORDER BY name) AS lacking
     FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
@@ -48,6 +49,6 @@ async def who_waits(session: AsyncSession, campaign_id: UUID, *, limit: int) -> 
     if campaign is None:
         return None
     # Blank values are never stored, so that a key that is there has a value.
-    required = check_template(campaign.message_1).required
+    required = needs(campaign.message_1, campaign.message_2, campaign.variants).required
     asked = {"campaign_id": campaign_id, "required": sorted(required), "limit": limit}
     return InLine(campaign, list(await session.execute(_IN_LINE, asked)))

@@ -1,9 +1,12 @@
 """A campaign's send window: who is launched while it is open for whom, and who is held (SPEC CAM-14)."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import text
 
 from db.engine import Database
@@ -12,8 +15,11 @@ from db.running import mark_launched, read_plan, take_stock
 from domain.campaigns import CampaignRef
 from domain.deliveries import ReceiptOutcome
 from domain.phone_zones import zone_prefix
+from rehearsal.facts import ContactFacts
+from rehearsal.roll import Roll
 from tests.ledger_world import Person, World, attempt, sender, settle
 from tests.platform_double import PlatformDouble
+from tests.rehearsal.briefs import brief
 
 PARIS, NEW_YORK, LORD_HOWE = "+336123456{:02}", "+121255501{:02}", "+612550531{:02}"
 NOON_IN_PARIS = datetime(2026, 11, 25, 11, tzinfo=UTC)
@@ -91,6 +97,34 @@ async def test_a_fixed_zone_opens_for_all_at_once_and_a_finished_line_waits_for_
     assert ids_of(open_now) == [one.contact_id for one in people]
     finished = await turn(world, NOON_IN_PARIS)
     assert (ids_of(finished), finished.is_last, finished.opens_at) == ([], True, None)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        NINE_TO_SIX,
+        '{"start": "09:00", "end": "18:00", "zone": "America/New_York", "days": [2, 4]}',
+        '{"start": "22:00", "end": "05:59", "zone": "tenant"}',
+    ],
+)
+async def test_a_rehearsal_launches_whom_the_engine_launches(database: Database, window: str) -> None:
+    world = await World.make(database)
+    await set_window(world, window)
+    phones = [phone.format(number) for phone, number in zip(cycle([NEW_YORK, LORD_HOWE, PARIS]), range(50, 65))]
+    people = await in_line(world, *phones)
+    line = [
+        ContactFacts(id=person.contact_id, dial_prefix=zone_prefix(phone) or "")
+        for person, phone in zip(people, phones, strict=True)
+    ]
+    roll, at = Roll(brief(0, facts=line, hours=json.loads(window)).campaign), datetime(2026, 11, 25, 4, 58, tzinfo=UTC)
+    for _ in range(100):
+        engine, rehearsed = await turn(world, at, size=2, delay=100), roll.take_turn(2, at, 100)
+        assert ids_of(engine) == [person.facts.id for person in rehearsed.batch]
+        assert (engine.is_last, engine.opens_at) == (roll.exhausted, rehearsed.opens_at)
+        at = engine.opens_at or at + timedelta(hours=1, minutes=50)
+        if engine.is_last:
+            break
+    assert roll.exhausted
 
 
 async def test_a_held_message_goes_out_when_the_window_opens(database: Database) -> None:

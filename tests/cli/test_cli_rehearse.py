@@ -8,7 +8,7 @@ import pytest
 from typer.testing import Result
 
 from tests.cli.conftest import StubApi
-from tests.rehearsal.briefs import brief
+from tests.rehearsal.briefs import brief, tomorrow_at
 
 Relance = Callable[..., Result]
 CAMPAIGN = str(brief(1).campaign.campaign_id)
@@ -35,6 +35,17 @@ def test_json_is_the_whole_result(relance: Relance) -> None:
     told = json.loads(result.stdout)
     assert (told["message_1"], told["replies"], told["status"]) == (30, 0, "completed")
     assert sum(row["message_1"] for row in told["calendar"]) == 30
+
+
+def test_the_campaigns_window_is_told_by_its_name(relance: Relance, stub: StubApi) -> None:
+    hours = {"start": "09:00", "end": "18:00", "zone": "tenant"}
+    facts = brief(3, delay=60, hours=hours, start_at=tomorrow_at(20)).campaign.model_dump(mode="json")
+    other = "6f1d2c1e-8a4b-4c58-9c55-3b8f0f1f7a11"
+    stub.on("GET", f"/api/campaigns/{other}/rehearsal-facts", facts)
+    result = relance("rehearse", other, "--reply-share", "0")
+    assert result.exit_code == 0, result.output
+    assert "campaign's send window" in result.stdout
+    assert re.search(r"first message +2027-03-04 09:00:0", result.stdout)
 
 
 def test_a_campaign_may_be_named(relance: Relance, stub: StubApi) -> None:

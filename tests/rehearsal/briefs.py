@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from domain.campaign_window import CampaignWindow
 from domain.pacing import Pacing
 from rehearsal.facts import Assumptions, Brief, CampaignFacts, ChannelFacts, ContactFacts
 
@@ -20,9 +21,13 @@ def brief(
     start_at: datetime | None = None,
     people: dict[str, Any] | None = None,
     facts: list[ContactFacts] | None = None,
+    hours: dict[str, Any] | None = None,
     **channel: Any,
 ) -> Brief:
-    """So many contacts with ids of their own, on a channel of one message a second unless said."""
+    """So many contacts with ids of their own, on a channel of one message a second unless said.
+
+    `hours` is the campaign's own send window, `send_window` among the channel's fields the channel's.
+    """
     line = facts or [ContactFacts(id=UUID(int=number + 1)) for number in range(contacts)]
     campaign = CampaignFacts(
         tenant_id=UUID(int=1),
@@ -33,6 +38,7 @@ def brief(
         delay_seconds=delay,
         reply_window_seconds=window,
         start_at=start_at,
+        send_window=None if hours is None else CampaignWindow.model_validate(hours),
         channel=ChannelFacts.model_validate({"id": UUID(int=3), "rate_per_second": 1.0, **channel}),
         waiting=len(line),
         contacts=line,

@@ -9,37 +9,15 @@ import pytest
 
 from domain.statuses import CampaignStatus
 from domain.window import SendWindow
-from rehearsal import stage
 from rehearsal.facts import ContactFacts
 from rehearsal.people import Habits
-from rehearsal.result import LeftOut, Limit, Rehearsed, Sent
+from rehearsal.result import LeftOut, Limit, Rehearsed
 from rehearsal.roll import Roll
 from rehearsal.stage import RehearsalError, rehearse
 from tests.rehearsal.briefs import DAY, brief, tomorrow_at
+from tests.rehearsal.readings import firsts, left_out, of_limits
 
 PARIS = ZoneInfo("Europe/Paris")
-
-
-@pytest.fixture
-def rolls(monkeypatch: pytest.MonkeyPatch) -> list[Roll]:
-    """The roll of each rehearsal, with every single send on it."""
-    kept: list[Roll] = []
-
-    class Kept(Roll):
-        def __init__(self, *arguments: object) -> None:
-            super().__init__(*arguments)  # type: ignore[arg-type]
-            kept.append(self)
-
-    monkeypatch.setattr(stage, "Roll", Kept)
-    return kept
-
-
-def firsts(roll: Roll) -> list[Sent]:
-    return sorted((one for one in roll.sent if one.kind == "message_1"), key=lambda one: one.at)
-
-
-def of_limits(result: Rehearsed) -> dict[Limit, float]:
-    return {bound.limit: bound.seconds for bound in result.limits}
 
 
 async def test_a_hundred_contacts_over_a_day_are_rehearsed_to_the_end() -> None:
@@ -130,10 +108,7 @@ async def test_who_cannot_be_written_to_is_named_and_passed_over() -> None:
     line.append(ContactFacts(id=UUID(int=91), lacking=["first_name"]))
     result = await rehearse(brief(6, facts=line))
     assert result.message_1 == 4
-    assert {(one.reason, *one.variables): one.contacts for one in result.not_sent} == {
-        (LeftOut.OPTED_OUT,): 1,
-        (LeftOut.LACKS_VALUE, "first_name"): 1,
-    }
+    assert left_out(result) == {(LeftOut.OPTED_OUT,): 1, (LeftOut.LACKS_VALUE, "first_name"): 1}
 
 
 async def test_a_platform_that_refuses_too_much_pauses_the_campaign_as_it_would() -> None:

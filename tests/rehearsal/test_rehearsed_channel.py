@@ -38,6 +38,7 @@ WINDOWS = st.none() | st.builds(
     used=st.integers(0, 3),
     window=WINDOWS,
     sharers=st.integers(1, 3),
+    own=st.none() | st.integers(1, 40_000),
 )
 def test_every_verdict_is_the_gates_and_every_limit_holds(
     steps: list[tuple[DeliveryKind, float]],
@@ -46,6 +47,7 @@ def test_every_verdict_is_the_gates_and_every_limit_holds(
     used: int,
     window: SendWindow | None,
     sharers: int,
+    own: int | None,
 ) -> None:
     facts = ChannelFacts(
         id=UUID(int=1), rate_per_second=rate, sharers=sharers, daily_quota=quota, used_today=used, send_window=window
@@ -54,7 +56,9 @@ def test_every_verdict_is_the_gates_and_every_limit_holds(
     uses, share = Counter({START.astimezone(PARIS).date(): used}), rate / sharers
     for kind, wait in steps:
         now += timedelta(seconds=wait)
-        verdict = channel.judge(kind, now, suppressed=False, status=CampaignStatus.RUNNING)
+        opens_at = None if own is None else now + timedelta(seconds=own)
+        campaign = gate.CampaignFacts(status=CampaignStatus.RUNNING, window_opens_at=opens_at)
+        verdict = channel.judge(kind, now, suppressed=False, campaign=campaign)
         day = now.astimezone(PARIS).date()
         midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), PARIS).astimezone(UTC)
         known = gate.ChannelFacts(
@@ -66,7 +70,6 @@ def test_every_verdict_is_the_gates_and_every_limit_holds(
             next_slot_at=slots[-1] + timedelta(seconds=1 / share) if slots else None,
             rate_wait_seconds=rate_wait_seconds(kind, share),
         )
-        campaign = gate.CampaignFacts(status=CampaignStatus.RUNNING)
         assert verdict == gate.decide(GateFacts(now=now, kind=kind, suppressed=False, channel=known, campaign=campaign))
         if verdict.decision == Decision.SEND:
             slots.append(channel.take(now))
@@ -77,5 +80,6 @@ def test_every_verdict_is_the_gates_and_every_limit_holds(
 
 def test_whoever_is_suppressed_is_refused() -> None:
     channel = RehearsedChannel(ChannelFacts(id=UUID(int=1), rate_per_second=1), "Europe/Paris", START)
-    verdict = channel.judge(DeliveryKind.MESSAGE_1, START, suppressed=True, status=CampaignStatus.RUNNING)
+    campaign = gate.CampaignFacts(status=CampaignStatus.RUNNING)
+    verdict = channel.judge(DeliveryKind.MESSAGE_1, START, suppressed=True, campaign=campaign)
     assert (verdict.decision, verdict.reason) == (Decision.REFUSE, Reason.OPTED_OUT)

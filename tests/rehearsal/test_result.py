@@ -12,10 +12,11 @@ from rehearsal.result import MOST_ROWS, Limit, Sent, calendar_of, limits_of, ste
 START = datetime(2027, 3, 3, 8, tzinfo=UTC)
 
 
-def first(at: float, due: float, held_by: Limit | None = None, paced_by: Limit = Limit.DELAY) -> Sent:
-    return Sent(
-        DeliveryKind.MESSAGE_1, START + timedelta(seconds=at), START + timedelta(seconds=due), paced_by, held_by
-    )
+def first(
+    at: float, due: float, held_by: Limit | None = None, paced_by: Limit = Limit.DELAY, shut_at: float | None = None
+) -> Sent:
+    moments = [None if seconds is None else START + timedelta(seconds=seconds) for seconds in (at, due, shut_at)]
+    return Sent(DeliveryKind.MESSAGE_1, moments[0] or START, moments[1] or START, paced_by, held_by, moments[2])
 
 
 def test_a_gap_belongs_to_the_pace_until_the_message_was_due_and_then_to_what_held_it() -> None:
@@ -27,17 +28,32 @@ def test_a_gap_belongs_to_the_pace_until_the_message_was_due_and_then_to_what_he
     }
 
 
+def test_a_window_that_was_shut_owns_the_time_between_the_pace_and_the_launch() -> None:
+    sent = [first(0, 0), first(105, 100, Limit.RATE, shut_at=10), first(115, 115)]
+    assert {one.limit: (one.seconds, one.messages) for one in limits_of(sent)} == {
+        Limit.CAMPAIGN_WINDOW: (90, 1),
+        Limit.DELAY: (20, 1),
+        Limit.RATE: (5, 1),
+    }
+
+
 @given(
     st.lists(
-        st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.sampled_from([None, *Limit]), st.sampled_from(Limit)),
+        st.tuples(
+            st.floats(0, 1e6),
+            st.floats(0, 1e6),
+            st.sampled_from([None, *Limit]),
+            st.sampled_from(Limit),
+            st.none() | st.floats(0, 1e6),
+        ),
         min_size=1,
         max_size=30,
     )
 )
 def test_all_limits_together_own_the_time_from_the_first_to_the_last(
-    rows: list[tuple[float, float, Limit | None, Limit]],
+    rows: list[tuple[float, float, Limit | None, Limit, float | None]],
 ) -> None:
-    sent = [first(at, due, held_by, paced_by) for at, due, held_by, paced_by in rows]
+    sent = [first(*row) for row in rows]
     span = max(one.at for one in sent) - min(one.at for one in sent)
     assert sum(one.seconds for one in limits_of(sent)) == pytest.approx(span.total_seconds(), abs=0.01)
     assert all(one.seconds >= 0 for one in limits_of(sent))

@@ -4,6 +4,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import psutil
@@ -25,6 +27,7 @@ from tests.ui.chromium import open_page, running_chromium
 from tests.ui.people import PASSWORD, add_user, enter, signed_in
 from tests.waiting import until
 
+TWO = [{"name": "A", "weight": 9, "text": "Hi"}, {"name": "B", "weight": 1, "text": "Hi {{ x }}"}]
 EVENT = re.compile(r"event: (\w+)\n((?:data: .*\n)*)\n")
 
 
@@ -63,6 +66,28 @@ async def test_the_stream_tells_the_calendar_and_the_limits(app: FastAPI, compan
     assert "Delay between messages" in told["result"]
     assert "11 minutes" in told["result"]
     assert not re.search(r"<script|\sstyle=|\son[a-z]+=", told["result"])
+
+
+async def test_the_stream_tells_the_campaigns_window(app: FastAPI, company: Company, owner: User) -> None:
+    opens = datetime.now(ZoneInfo("Europe/Paris")) + timedelta(hours=6)
+    hours = {"start": f"{opens:%H:%M}", "end": f"{opens + timedelta(hours=1):%H:%M}", "zone": "tenant"}
+    campaign = await campaign_of(company, 2, send_window=hours)
+    async with signed_in(app, owner) as http:
+        told = events_of(await http.get(f"/campaigns/{campaign}/rehearsal/events", timeout=60))
+    assert "Send window of the campaign" in told["result"]
+
+
+@pytest.mark.parametrize("texts", [{"message_2": "Thanks, {{ x }}"}, {"variants": TWO}])
+async def test_whoever_lacks_what_a_variant_or_message_2_needs_is_not_shown_as_sent(
+    app: FastAPI, company: Company, owner: User, texts: dict[str, object]
+) -> None:
+    campaign = await campaign_of(company, 3)
+    await company.contacts(campaign, {"phone": phone(10), "x": "1"})
+    assert (await company.http.patch(f"/api/campaigns/{campaign}", json=texts)).status_code == 200
+    async with signed_in(app, owner) as http:
+        told = events_of(await http.get(f"/campaigns/{campaign}/rehearsal/events?reply_share=0", timeout=60))
+    assert "<li>3: lack a value that one of the texts needs (x)</li>" in told["result"]
+    assert "<dt>Message 1</dt><dd>1</dd>" in told["result"]
 
 
 async def test_it_is_told_in_french(app: FastAPI, company: Company) -> None:

@@ -26,10 +26,12 @@ LIMITS: dict[Limit, str] = {
     Limit.RATE: _("Rate of the channel"),
     Limit.DAILY_QUOTA: _("Daily quota of the channel"),
     Limit.SEND_WINDOW: _("Send window of the channel"),
+    Limit.CAMPAIGN_WINDOW: _("Send window of the campaign"),
 }
 LEFT_OUT: dict[LeftOut, str] = {
     LeftOut.OPTED_OUT: _("asked not to be written to"),
-    LeftOut.LACKS_VALUE: _("lack a value that the message needs"),
+    LeftOut.LACKS_VALUE: _("lack a value that one of the texts needs"),
+    LeftOut.NEVER_OPEN: _("are never within the send windows of campaign and channel at once"),
     LeftOut.PLATFORM_REFUSED: _("refused by the platform"),
 }
 SHARE = _("Give a number from 0 to 100.")
