@@ -164,20 +164,33 @@ def attempts_subject(email: str, place: str) -> bytes:
     return sha256(f"{normal_email(email)}\n{place}".encode()).digest()
 
 
-async def listens_again_at(database: Database, subject: bytes) -> datetime | None:
-    """When the next attempt is listened to; None when nothing failed lately."""
+async def count_attempt(database: Database, subject: bytes, now: datetime) -> datetime | None:
+    """Counts an attempt as a failure until `forget_failures`; one that comes too early is not counted but told when the
+    next is listened to."""
+    first: dict[str, Any] = {"subject": subject, "failures": 0, "failed_at": now}
+    failures, failed_at = col(SignInAttempts.failures), col(SignInAttempts.failed_at)
+    # What is there stays as it is; the row is locked, so that of attempts at one moment each sees those before it.
+    kept = (
+        insert(SignInAttempts)
+        .values(first)
+        .on_conflict_do_update(index_elements=["subject"], set_={"failures": failures})
+    )
     async with database.every_tenant() as session:
-        row = await session.get(SignInAttempts, subject)
-    return wait_until(row.failures, row.failed_at) if row is not None else None
+        before, last = (await session.execute(kept.returning(failures, failed_at))).one()
+        until = wait_until(before, last)
+        if until is not None and until > now:
+            return until
+        counted = {"failures": before + 1, "failed_at": max(last, now)}
+        await session.exec(update(SignInAttempts).where(col(SignInAttempts.subject) == subject).values(counted))
+    return None
 
 
-async def note_failure(database: Database, subject: bytes, now: datetime) -> None:
-    """Counts one more failure."""
-    first: dict[str, Any] = {"subject": subject, "failures": 1, "failed_at": now}
-    again = {"failures": col(SignInAttempts.failures) + 1, "failed_at": now}
-    statement = insert(SignInAttempts).values(first).on_conflict_do_update(index_elements=["subject"], set_=again)
+async def take_attempt_back(database: Database, subject: bytes) -> None:
+    """Uncounts an attempt whose password was not looked at."""
+    failures = col(SignInAttempts.failures)
+    counted = (col(SignInAttempts.subject) == subject) & (failures > 0)
     async with database.every_tenant() as session:
-        await session.execute(statement)
+        await session.exec(update(SignInAttempts).where(counted).values(failures=failures - 1))
 
 
 async def forget_failures(database: Database, subject: bytes, now: datetime) -> None:

@@ -2,25 +2,16 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
-from domain.contact_rows import (
-    MAX_COLUMNS,
-    MAX_NAME_CHARS,
-    PHONE,
-    Cell,
-    ContactRow,
-    RowProblem,
-    contact_from_json,
-    contact_row,
-)
+from domain.contact_rows import MAX_NAME_CHARS, Cell, ContactRow, RowProblem, contact_from_json, contact_row
+from domain.csv_columns import BadMapping, Column, DuplicateColumn, HeaderTooLarge, MissingColumn, mapped_columns
 from domain.csv_records import MAX_RECORD_CHARS, Fault, cells_of, split_records
 from domain.csv_text import BinarySource, CsvProblem, EmptyFile, WrongEncoding, read_text
-from domain.phones import InvalidPhone, known_region, normalise_phone
-from domain.variables import variable_name
+from domain.phones import known_region
 
 __all__ = [
+    "BadMapping",
     "ContactRow",
     "CsvProblem",
     "DuplicateColumn",
@@ -45,35 +36,6 @@ _FAULTS = {
 }
 
 
-class MissingColumn(CsvProblem):
-    """A column that is needed is not in the header; `found` are the columns that are."""
-
-    def __init__(self, wanted: str, found: list[str], hint: str = "") -> None:
-        shown = ", ".join(name[:40] for name in found) or "none"
-        advice = hint or "Rename the column that holds it, or map it."
-        super().__init__(f"There is no column {wanted[:40]}. Columns found: {shown}. {advice}")
-        self.wanted = wanted
-        self.found = found
-
-
-class DuplicateColumn(CsvProblem):
-    """Two columns would be the same variable; `names` are their headers."""
-
-    def __init__(self, names: list[str]) -> None:
-        super().__init__(f"The columns {' and '.join(names)} are the same variable. Rename one of them.")
-        self.names = names
-
-
-class HeaderTooLarge(CsvProblem):
-    """The first row is no header that could be meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    label: str
-    name: str  # "" = not imported
-
-
 def read_contacts(
     lines: Iterable[bytes] | BinarySource,
     default_region: str | None = None,
@@ -85,17 +47,19 @@ def read_contacts(
 
     `lines` is a binary file or pieces of bytes, cut anywhere. The delimiter (comma, semicolon, tab) is the one that the
     header uses. `mapping` is header → variable name ("phone" for the numbers, "" to leave a column out); other columns
-    become variables by `variable_name` of their header. Duplicate numbers are not looked for here.
+    become variables by `variable_name` of their header. A header that is written as in the file means that column, else
+    the only one that would be the same variable; of columns with the same header, `Notes (2)` is the second. Duplicate
+    numbers are not looked for here.
 
-    Raises at the call, before any row: EmptyFile, WrongEncoding, MissingColumn, DuplicateColumn, HeaderTooLarge, and
-    ValueError for a region that does not exist. While rows are taken WrongEncoding may still come, at the first wrong
-    byte: keep nothing of the file then.
+    Raises at the call, before any row: EmptyFile, WrongEncoding, MissingColumn, DuplicateColumn, BadMapping,
+    HeaderTooLarge, and ValueError for a region that does not exist. While rows are taken WrongEncoding may still come,
+    at the first wrong byte: keep nothing of the file then.
     """
     if default_region and not known_region(default_region):
         raise ValueError(f"{default_region!r} is not a region; use a two-letter country code such as FR.")
     text, delimiter = with_delimiter(read_text(lines, encoding))
     records = split_records(text, delimiter)
-    columns = _columns(read_header(records, delimiter), mapping or {})
+    columns = mapped_columns(read_header(records, delimiter), mapping or {})
     return _rows(records, delimiter, columns, default_region)
 
 
@@ -126,40 +90,8 @@ def read_header(records: Iterator[tuple[int, str | Fault]], delimiter: str) -> l
     raise EmptyFile
 
 
-def _columns(labels: list[str], mapping: Mapping[str, str]) -> list[_Column]:
-    if len(labels) > MAX_COLUMNS:
-        raise HeaderTooLarge(f"The file has {len(labels)} columns; at most {MAX_COLUMNS} are read. Remove some.")
-    targets = {variable_name(header): variable_name(target) for header, target in mapping.items()}
-    for header in mapping:
-        if variable_name(header) not in {variable_name(label) for label in labels}:
-            raise MissingColumn(header, labels, "The mapping names it; map a column that is there.")
-    columns = [_Column(label, targets.get(name, name)) for label in labels for name in (variable_name(label),)]
-    _refuse_duplicates(columns)
-    if all(column.name != PHONE for column in columns):
-        raise MissingColumn(PHONE, labels, _headerless_hint(labels))
-    return columns
-
-
-def _refuse_duplicates(columns: list[_Column]) -> None:
-    seen: dict[str, _Column] = {}
-    for column in columns:
-        if column.name and column.name in seen:
-            raise DuplicateColumn([seen[column.name].label, column.label])
-        seen[column.name] = column
-
-
-def _headerless_hint(labels: list[str]) -> str:
-    for label in labels:
-        try:
-            normalise_phone(label)
-        except InvalidPhone:
-            continue
-        return "The first row seems to be a contact already: put a row above it that names the columns."
-    return ""
-
-
 def _rows(
-    records: Iterator[tuple[int, str | Fault]], delimiter: str, columns: list[_Column], region: str | None
+    records: Iterator[tuple[int, str | Fault]], delimiter: str, columns: list[Column], region: str | None
 ) -> Iterator[ContactRow | RowProblem]:
     for row, record in records:
         if isinstance(record, Fault):

@@ -25,11 +25,11 @@ def is_over(created_at: datetime, seen_at: datetime, now: datetime) -> bool:
     return now - seen_at >= IDLE or now - created_at >= LONGEST
 
 
-def wait_until(failures: int, failed_at: datetime) -> datetime:
+def wait_until(failures: int, failed_at: datetime) -> datetime | None:
     """When the next attempt is listened to, after so many failures in a row: 15 s after the fifth, then doubled up to
-    15 minutes."""
+    15 minutes; None where there is nothing to wait for."""
     if failures < FREE_FAILURES:
-        return failed_at
+        return None
     doubled: int = 1 << min(failures - FREE_FAILURES, 10)
     return failed_at + min(LONGEST_WAIT, FIRST_WAIT * doubled)
 

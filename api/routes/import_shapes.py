@@ -53,7 +53,8 @@ REQUEST_BODY: dict[str, Any] = {
                         "mapping": {
                             "type": "string",
                             "contentMediaType": "application/json",
-                            "description": 'JSON, header → variable ("phone" for the numbers, "" to leave one out).',
+                            "description": 'JSON, header → variable ("phone" for the numbers, "" to leave one out). '
+                            "Of columns with the same header, Notes (2) is the second.",
                         },
                         "encoding": {"type": "string", "description": "UTF-8 or by mark unless said: cp1252 …"},
                         "default_region": {

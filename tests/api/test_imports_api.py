@@ -113,6 +113,17 @@ async def test_mapping_encoding_and_region_are_obeyed(company: Company) -> None:
     assert (contact["phone"], contact["variables"]) == ("+442079460958", {"prenom": "Zoë"})
 
 
+async def test_of_two_columns_that_are_one_variable_the_mapping_leaves_out_the_one_it_names(company: Company) -> None:
+    campaign_id = (await company.campaign())["id"]
+    content = f"phone,First name,first_name\n{phone(1)},Ana,Bo\n".encode()
+    assert (await company.upload(campaign_id, content)).status_code == 422
+    form = {"mapping": '{"First name": "first_name", "first_name": ""}'}
+    answer = await company.upload(campaign_id, content, **form)
+    assert answer.status_code == 200, answer.text
+    [contact] = await listed(company, campaign_id)
+    assert contact["variables"] == {"first_name": "Ana"}
+
+
 @pytest.mark.parametrize(
     ("content", "form", "field"),
     [
@@ -124,6 +135,7 @@ async def test_mapping_encoding_and_region_are_obeyed(company: Company) -> None:
         (b"phone\n+33612345678\n", {"encoding": "klingon"}, "file"),
         (b"phone\n+33612345678\n", {"mapping": "[1]"}, "mapping"),
         (b"phone\n+33612345678\n", {"mapping": '{"absent": "x"}'}, "file"),
+        (b"phone,Notes,Notes\n+33612345678,a,b\n", {"mapping": '{"Notes": ""}'}, "file"),
         (b"phone\n+33612345678\n", {"default_region": "ZZ"}, "default_region"),
         (b"phone\n+33612345678\n", {"colour": "blue"}, "colour"),
     ],

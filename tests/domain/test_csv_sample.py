@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.csv_columns import Column
 from domain.csv_rows import CsvProblem, EmptyFile, WrongEncoding
 from domain.csv_sample import read_sample, suggested_mapping
 
@@ -9,7 +10,7 @@ from domain.csv_sample import read_sample, suggested_mapping
 def test_columns_and_first_rows_are_read_as_the_import_reads_them() -> None:
     content = 'sep=;\n\nMobile;Prénom\n\n1;"a;b"\n2\n3;c\n4;d\n'.encode()
     sample = read_sample([content], rows=3)
-    assert sample.labels == ["Mobile", "Prénom"]
+    assert sample.columns == [Column("Mobile", "mobile"), Column("Prénom", "prenom")]
     assert sample.rows == [["1", "a;b"], ["2"], ["3", "c"]]
     assert (sample.cell(0, 1), sample.cell(1, 1)) == ("a;b", "")
 

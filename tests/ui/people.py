@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 import httpx
 from argon2 import PasswordHasher
 from fastapi import FastAPI
-from sqlmodel import col, update
+from sqlmodel import col, select, update
 
 from db.engine import Database
-from db.tables import User, UserSession
+from db.people import attempts_subject
+from db.tables import SignInAttempts, User, UserSession
 from domain.people import Role
 from tests.api.people import BASE_URL
 
@@ -83,3 +84,17 @@ async def set_sessions_back(database: Database, user: User, column: str, by: tim
     async with database.tenant(user.tenant_id) as session:
         mine = col(UserSession.user_id) == user.id
         await session.exec(update(UserSession).where(mine).values({column: datetime.now(UTC) - by}))
+
+
+async def set_attempts_back(database: Database, email: str, by: timedelta) -> None:
+    """As if the last attempt at this address had been so long ago."""
+    mine = col(SignInAttempts.subject) == attempts_subject(email, "127.0.0.1")
+    async with database.every_tenant() as session:
+        await session.exec(update(SignInAttempts).where(mine).values(failed_at=datetime.now(UTC) - by))
+
+
+async def failures_at(database: Database, email: str) -> int:
+    """How many attempts at this address are counted."""
+    mine = col(SignInAttempts.subject) == attempts_subject(email, "127.0.0.1")
+    async with database.every_tenant() as session:
+        return (await session.exec(select(SignInAttempts.failures).where(mine))).one_or_none() or 0

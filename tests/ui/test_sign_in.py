@@ -7,12 +7,22 @@ from fastapi import FastAPI
 from sqlmodel import col, update
 
 from api.ui.visits import SESSION_COOKIE, local_address
-from db.people import attempts_subject, find_link, make_link, note_failure
+from db.people import find_link, make_link
 from db.tables import User
 from domain.people import Role
 from domain.sign_in import FREE_FAILURES, IDLE, LONGEST
 from tests.api.people import Company
-from tests.ui.people import PASSWORD, add_user, browser, csrf_of, enter, send_form, set_sessions_back, signed_in
+from tests.ui.people import (
+    PASSWORD,
+    add_user,
+    browser,
+    csrf_of,
+    enter,
+    send_form,
+    set_attempts_back,
+    set_sessions_back,
+    signed_in,
+)
 
 
 async def test_a_page_sends_a_stranger_to_sign_in_and_back(app: FastAPI, owner: User) -> None:
@@ -56,8 +66,7 @@ async def test_guessing_is_slowed_down_and_a_success_forgets_it(app: FastAPI, ow
         answer = await enter(http, owner)
         assert answer.status_code == 429
         assert "Too many attempts" in answer.text
-        subject = attempts_subject(owner.email or "", "127.0.0.1")
-        await note_failure(company.database, subject, datetime.now(UTC) - timedelta(hours=1))
+        await set_attempts_back(company.database, owner.email or "", timedelta(hours=1))
         assert (await enter(http, owner)).status_code == 303
     async with browser(app) as http:
         assert (await enter(http, owner, "wrong password!")).status_code == 422

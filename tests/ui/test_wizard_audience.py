@@ -103,6 +103,28 @@ async def test_a_file_that_cannot_be_taken_in_is_told_why_and_changes_nothing(
     assert await listed(company, campaign_id) == []
 
 
+@pytest.mark.parametrize(
+    ("header", "labels"),
+    [("First name,first_name", ("First name", "first_name")), ("Notes,Notes", ("Notes (1)", "Notes (2)"))],
+)
+@pytest.mark.parametrize("left_out", [0, 1])
+async def test_either_of_two_columns_that_are_one_variable_can_be_left_out(
+    app: FastAPI, company: Company, owner: User, header: str, labels: tuple[str, str], left_out: int
+) -> None:
+    campaign_id = (await company.campaign())["id"]
+    address = f"/campaigns/{campaign_id}/setup/audience"
+    content = f"phone,{header}\n{phone(1)},Ana,Bo\n".encode()
+    async with signed_in(app, owner) as http:
+        shown = await post(http, f"{address}/look", content)
+        assert (shown.status_code, f"The columns {', '.join(labels)} would be" in shown.text) == (422, True)
+        mapping = selected(shown.text) | {labels[left_out]: ""}
+        chosen = await post(http, f"{address}/look", content, mapping=json.dumps(mapping))
+        assert (chosen.status_code, selected(chosen.text)) == (200, mapping)
+        assert (await post(http, f"{address}/contacts", content, mapping=json.dumps(mapping))).status_code == 200
+    [contact] = await listed(company, campaign_id)
+    assert list(contact["variables"].values()) == [("Bo", "Ana")[left_out]]
+
+
 async def test_a_file_without_rows_says_so(app: FastAPI, company: Company, owner: User) -> None:
     campaign_id = (await company.campaign())["id"]
     async with signed_in(app, owner) as http:

@@ -109,6 +109,25 @@ async def test_a_file_that_is_chosen_before_the_script_is_there_is_looked_at_all
         await expect(page.locator("#send")).to_be_enabled()
 
 
+async def test_of_two_columns_that_are_called_the_same_a_person_leaves_one_out(
+    site: str, chromium: Browser, company: Company, owner: User
+) -> None:
+    campaign_id = (await company.campaign())["id"]
+    async with open_page(chromium, site) as page:
+        await sign_in(page, owner)
+        await page.goto(f"/campaigns/{campaign_id}/setup/audience")
+        await drop(page, f"phone,Town,Town\n{phone(1)},Lyon,Paris\n")
+        await expect(page.locator("#look [role=alert]")).to_contain_text(
+            "Town (1), Town (2) would be the same variable"
+        )
+        await page.select_option('[data-column="Town (1)"]', "")
+        await expect(page.locator("#preview-rows tbody tr")).to_contain_text("town: Paris")
+        await page.click("#send")
+        await expect(page.locator("#added")).to_have_text("1")
+    [contact] = (await company.http.get(f"/api/campaigns/{campaign_id}/contacts")).json()["items"]
+    assert contact["variables"] == {"town": "Paris"}
+
+
 async def take_audience(page: Page) -> None:
     """Drops the file, maps its columns, looks at the phones, and sends it."""
     await expect(page.locator("#send")).to_be_disabled()

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Form
 from sqlmodel import col, select, update
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.ui.attempts import NotNow, forget_attempts, password_fits, password_hash
 from api.ui.languages import LANGUAGES
 from api.ui.rendering import THEMES, page
-from api.ui.routes.sign_in import passwords_of
 from api.ui.visits import LANGUAGE_COOKIE, THEME_COOKIE, Anyone, Viewer, Visit, local_address, set_cookie
 from db.people import sign_out_everywhere
 from db.tables import User, UserSession
@@ -64,13 +64,21 @@ async def choose_theme(visit: Anyone, theme: Annotated[str, Form()], back: Annot
 @router.post("/settings/password")
 async def change_password(visit: Viewer, current: Annotated[str, Form()], new: Annotated[str, Form()]) -> Response:
     """Sets another password and ends every other session of the person."""
-    user, passwords = visit.person.user, passwords_of(visit.request)
-    if not await passwords.fits(current, user.password_hash):
+    try:
+        return await _change_password(visit, current, new)
+    except NotNow as told:
+        return await _page(visit, errors={"current": str(told)}, status=429)
+
+
+async def _change_password(visit: Visit, current: str, new: str) -> HTMLResponse:
+    user, email = visit.person.user, visit.person.user.email or ""
+    if not await password_fits(visit, email, current, user.password_hash):
         return await _page(visit, errors={"current": visit.say("This is not your password.")}, status=422)
-    if password_problem(new, user.email or "") is not None:
+    await forget_attempts(visit, email)
+    if password_problem(new, email) is not None:
         said = visit.say("Choose a longer and less even password: at least 12 characters.")
         return await _page(visit, errors={"new": said}, status=422)
-    kept = await passwords.hash(new)
+    kept = await password_hash(visit, new)
     async with visit.caller.transaction() as session:
         await session.exec(update(User).where(col(User.id) == user.id).values(password_hash=kept))
         await sign_out_everywhere(session, user.id, but=visit.person.session.id)

@@ -3,21 +3,17 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import NotFound
-from api.ui.passwords import Passwords
+from api.ui.attempts import NotNow, forget_attempts, password_fits, password_hash
 from api.ui.rendering import page
 from api.ui.visits import SESSION_COOKIE, Anyone, Visit, local_address, set_cookie
 from db.people import (
-    attempts_subject,
     find_link,
     find_user,
-    forget_failures,
-    listens_again_at,
     normal_email,
-    note_failure,
     sign_in,
     sign_out,
     use_link,
@@ -32,12 +28,6 @@ Text = Annotated[str, Form(max_length=1000)]
 router = APIRouter()
 
 
-def passwords_of(request: Request) -> Passwords:
-    """The hasher of this process."""
-    made: Passwords = request.app.state.passwords
-    return made
-
-
 @router.get("/sign-in")
 async def show(visit: Anyone, next: str = "/") -> Response:  # noqa: A002 - the address says next
     """The form."""
@@ -50,20 +40,15 @@ async def show(visit: Anyone, next: str = "/") -> Response:  # noqa: A002 - the 
 async def enter(visit: Anyone, email: Text, password: Text, next: Text = "/") -> Response:  # noqa: A002
     """Signs in. What was wrong of address and password is not told, nor whether there is such a person."""
     email = email if is_storable(email) else ""  # nobody's, like an unknown one
-    database, now = visit.services.database, datetime.now(UTC)
-    subject = attempts_subject(email, _place(visit.request))
-    until = await listens_again_at(database, subject)
-    if until is not None and until > now:
-        said = visit.say("Too many attempts. Try again in %(seconds)d seconds.", seconds=(until - now).seconds + 1)
-        return _form(visit, next, email=email, said=said, status=429)
-    user = await find_user(database, email)
-    passwords = passwords_of(visit.request)
-    fits = await passwords.fits(password, user.password_hash if user else None)
+    user = await find_user(visit.services.database, email)
+    try:
+        fits = await password_fits(visit, email, password, user.password_hash if user else None)
+    except NotNow as told:
+        return _form(visit, next, email=email, said=str(told), status=429)
     if user is None or not fits or user.disabled_at is not None:
-        await note_failure(database, subject, now)
         said = visit.say("This e-mail address and this password do not belong together.")
         return _form(visit, next, email=email, said=said, status=422)
-    await forget_failures(database, subject, now)
+    await forget_attempts(visit, email)
     return await _let_in(visit, user, local_address(next))
 
 
@@ -99,7 +84,10 @@ async def choose(visit: Anyone, token: str, password: Text, email: Text = "", na
         errors["email"] = visit.say("Somebody already signs in with this address.")
     if errors:
         return _welcome_form(visit, user, errors=errors, email=email, name=name, status=422)
-    kept = await passwords_of(visit.request).hash(password)
+    try:
+        kept = await password_hash(visit, password)
+    except NotNow as told:
+        return _welcome_form(visit, user, errors={"password": str(told)}, email=email, name=name, status=429)
     done = await use_link(database, token, kept, now, email=own_email, name=name.strip() or user.name)
     if done is None:
         return _link_over(visit)
@@ -138,10 +126,6 @@ async def _let_in(visit: Visit, user: User, address: str) -> Response:
     response = RedirectResponse(address, status_code=303)
     set_cookie(visit, response, SESSION_COOKIE, token, seconds=int(LONGEST.total_seconds()))
     return response
-
-
-def _place(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 def _form(visit: Visit, back: str, *, email: str = "", said: str = "", status: int = 200) -> HTMLResponse:

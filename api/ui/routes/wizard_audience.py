@@ -33,7 +33,6 @@ from domain.csv_rows import (
 )
 from domain.csv_sample import Sample, read_sample, suggested_mapping
 from domain.phones import known_region
-from domain.variables import variable_name
 
 ROWS_SHOWN, IMPORTS_SHOWN, ERRORS_SHOWN = 5, 10, 10
 ENCODINGS = {
@@ -52,7 +51,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the file: its header, the variable that it would be, what it is mapped to, and its first value."""
+    """One column of the file: its name, the variable that it would be, what it is mapped to, and its first value."""
 
     label: str
     name: str
@@ -151,8 +150,8 @@ def _looked(content: bytes, region: str | None, given: dict[str, str], encoding:
         sample = read_sample([content], encoding=encoding, rows=ROWS_SHOWN)
     except CsvProblem as problem:
         return Looked([], [], problem)
-    labels = {label for label in sample.labels if variable_name(label)}
-    mapping = suggested_mapping(sample, known) | {label: name for label, name in given.items() if label in labels}
+    suggested = suggested_mapping(sample, known)
+    mapping = suggested | {label: name for label, name in given.items() if label in suggested}
     columns = _columns(sample, mapping)
     try:
         rows = list(islice(read_contacts([content], known, mapping, encoding=encoding), ROWS_SHOWN))
@@ -163,9 +162,9 @@ def _looked(content: bytes, region: str | None, given: dict[str, str], encoding:
 
 def _columns(sample: Sample, mapping: dict[str, str]) -> list[Column]:
     return [
-        Column(label, variable_name(label), mapping[label], sample.cell(0, index) if sample.rows else "")
-        for index, label in enumerate(sample.labels)
-        if label in mapping
+        Column(column.label, column.name, mapping[column.label], sample.cell(0, index) if sample.rows else "")
+        for index, column in enumerate(sample.columns)
+        if column.label in mapping
     ]
 
 
