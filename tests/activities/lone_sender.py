@@ -15,6 +15,7 @@ from connectors.registry import ConnectorUrls, build_connectors
 from db.engine import Database
 from db.secrets import SecretBox
 from domain.deliveries import DeliveryRequest
+from telemetry import configure_logging
 from tests.ledger_world import settle
 
 TIMEOUT_SECONDS = 1.0
@@ -33,4 +34,5 @@ async def send(database_url: str, platform_url: str, key: str, request: str) -> 
 
 
 if __name__ == "__main__":
+    configure_logging("lone sender")  # to standard error
     sys.stdout.write(asyncio.run(send(*sys.argv[1:5])))
