@@ -1,5 +1,6 @@
 """Questions to the local network: is this port free, does that address answer."""
 
+import atexit
 import secrets
 import socket
 import ssl
@@ -69,6 +70,7 @@ def _reserve(port: int) -> bool:
         sign.close()
         return False
     _signs.append(sign)
+    atexit.register(sign.close)
     return True
 
 

@@ -48,7 +48,7 @@ async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_pass
     assert tripped["counts"]["pending"] >= 40
     asked = await house.posts(channel)
     assert {post["phone"] for post in asked} <= set(phones[:20]), "only the first batch may have been tried"
-    assert tripped["error_rate"] > 0.2
+    assert tripped["recent_error_rate"] > 0.2
 
     await house.fault(rejecting_all(channel))
     await house.command(campaign, "resume")
