@@ -166,14 +166,14 @@ class Ledger:
     ) -> Receipt | InFlight:
         """Still not known. One that died without a word wrote its request before its claim ran out, at the latest."""
         async with self._of(attempt, request) as (session, delivery):
-            return await _still_unknown(session, attempt, delivery, reason, grace)
+            return await _still_unknown(session, attempt, delivery, reason, grace, is_platforms=False)
 
     async def not_answered(
         self, attempt: Attempt, request: DeliveryRequest, reason: str, grace: timedelta
     ) -> Receipt | InFlight:
         """Still not known, since the platform did not answer the question either; its breaker hears of that."""
         async with self._of(attempt, request) as (session, delivery):
-            standing = await _still_unknown(session, attempt, delivery, reason, grace)
+            standing = await _still_unknown(session, attempt, delivery, reason, grace, is_platforms=True)
             connection, now = await driver_of(session), await clock(session)
             await channels.note_unanswered_question(connection, request.tenant_id, request.channel_id, now)
             return standing
@@ -203,13 +203,19 @@ async def _put_off(
 
 
 async def _still_unknown(
-    session: AsyncSession, attempt: Attempt, delivery: Delivery | None, reason: str, grace: timedelta
+    session: AsyncSession,
+    attempt: Attempt,
+    delivery: Delivery | None,
+    reason: str,
+    grace: timedelta,
+    *,
+    is_platforms: bool,
 ) -> Receipt | InFlight:
     if delivery is None:
         return await as_it_stands(session, attempt)
     now = await clock(session)
     settle_after = (delivery.claim_expires_at or now) + grace
-    return await record.unknown(session, delivery, reason, now, settle_after=settle_after)
+    return await record.unknown(session, delivery, reason, now, settle_after=settle_after, is_platforms=is_platforms)
 
 
 async def _answered(session: AsyncSession, request: DeliveryRequest, at: datetime, *, answered: bool) -> None:

@@ -157,15 +157,24 @@ async def out_of_credits(session: AsyncSession, delivery: Delivery, at: datetime
 
 
 async def unknown(
-    session: AsyncSession, delivery: Delivery, reason: str, at: datetime, *, settle_after: datetime
+    session: AsyncSession,
+    delivery: Delivery,
+    reason: str,
+    at: datetime,
+    *,
+    settle_after: datetime,
+    is_platforms: bool = True,
 ) -> Receipt:
-    """The platform may or may not have it; "not found" is to be believed from `settle_after` on."""
+    """The platform may or may not have it; "not found" is to be believed from `settle_after` on.
+
+    Where it is not the platform's doing, since a process of ours died on the way, it is no error of the campaign.
+    """
     first = delivery.status != DeliveryStatus.UNKNOWN
     delivery.status = DeliveryStatus.UNKNOWN
     delivery.reason = reason
     delivery.updated_at = at
     if first:
-        delivery.errors += 1
+        delivery.errors += 1 if is_platforms else 0
         delivery.settle_after = settle_after
         await settle_probe(session, delivery, PROBE_FAILED)
         await enrollments.set_message(session, delivery, MessageStatus.UNKNOWN)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from activities.deliveries import ChannelDeliveries
+from connectors.errors import Transient
 from db.engine import Database
 from domain.deliveries import DeliveryRequest, ReceiptOutcome
 from domain.receipts import RECEIPTS
@@ -146,3 +147,22 @@ async def test_message_2_survives_the_same_deaths(database: Database) -> None:
 
 def test_no_point_of_a_send_ends_in_a_state_that_only_a_platform_reports() -> None:
     assert {point.delivery for point in POINTS} & (RECEIPTS - {"sent"}) == set()
+
+
+@pytest.mark.parametrize(("lookup_problems", "errors"), [([], 0), ([Transient("no connection")], 1)])
+async def test_a_death_of_ours_is_no_error_of_the_campaign_but_a_platform_that_does_not_answer_is(
+    database: Database, lookup_problems: list[BaseException], errors: int
+) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    platform = PlatformDouble(answers=[crash], lookup_problems=lookup_problems)
+    deliveries = sender(database, platform)
+    with pytest.raises(Crash):
+        await settle(deliveries, person.message_1())
+
+    assert (await settle(deliveries, person.message_1())).outcome == ReceiptOutcome.SENT
+
+    assert "unknown" in [status for status, _ in await person.log()]
+    delivery = await person.delivery()
+    assert delivery is not None
+    assert delivery.errors == errors
