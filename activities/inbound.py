@@ -70,9 +70,8 @@ class InboundEvents(Inbound):
             async with self._database.tenant(tenant_id) as session:
                 signals = await process_event(session, tenant_id, event_id)
         except (ValidationError, SQLAlchemyError) as error:
-            if is_away(
-                error
-            ):  # the event is not at fault; with a problem noted, its window could end without its reply
+            # Not the event's fault; with a problem noted, its window could end without its reply.
+            if is_away(error):
                 raise
             # One event that cannot be read must not keep those behind it waiting; it is tried ever more rarely.
             async with self._database.tenant(tenant_id) as session:

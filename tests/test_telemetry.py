@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from telemetry import MASK, clean, configure_logging, get_logger, mask
+from telemetry import MASK, clean, get_logger, mask
+from tests.log_lines import caught_lines
 
 SEPARATORS = ["", " ", "-", ".", " (0)", "\u00a0", ") "]
 WORDS = st.text(alphabet=string.ascii_letters + " :,;='\"/", max_size=20)
@@ -21,18 +22,9 @@ WORDS = st.text(alphabet=string.ascii_letters + " :,;='\"/", max_size=20)
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """Logging set up as in production, with its output caught; the test runner's own handlers come back afterwards."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    configure_logging("test", level="INFO")
-    caught = io.StringIO()
-    handler = root.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(caught)
-    yield caught
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    """Logging set up as in production, with its output caught."""
+    with caught_lines("test") as caught:
+        yield caught
 
 
 def last(lines: io.StringIO) -> dict[str, object]:

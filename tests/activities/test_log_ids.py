@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -19,8 +18,8 @@ from activities.ledger import Ledger
 from activities.log_ids import LogIds
 from db.engine import Database
 from domain.deliveries import DeliveryRequest, Receipt
-from telemetry import configure_logging
 from tests.ledger_world import QUICK, SECRETS, World
+from tests.log_lines import caught_lines
 from tests.platform_double import PlatformDouble
 from workflows.policies import IRREVERSIBLE
 from workflows.ports import Deliveries
@@ -29,17 +28,8 @@ from workflows.ports import Deliveries
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """What a worker writes, as in production."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    configure_logging("worker")
-    caught = io.StringIO()
-    [handler] = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(caught)
-    yield caught
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    with caught_lines("worker") as caught:
+        yield caught
 
 
 @activity.defn(name="test.fails")

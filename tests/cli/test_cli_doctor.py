@@ -82,6 +82,16 @@ def test_a_taken_port_is_found(tmp_path: Path, stub: StubApi) -> None:
     assert "RELANCE_API_PORT" in finding.advice
 
 
+def test_where_others_run_the_parts_the_apis_own_port_is_no_trouble(
+    tmp_path: Path, stub: StubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal:7233")
+    port = int(stub.url.rpartition(":")[2])
+    found = list(check_machine(settings(tmp_path, api_port=port, database_url="postgresql://db/relance"), None))
+    assert by_name(found)["stack"].state is State.NOTE
+    assert not [finding for finding in found if finding.name.startswith("port") or finding.state is State.WRONG]
+
+
 def test_a_secret_key_that_others_can_read_is_found(tmp_path: Path) -> None:
     (tmp_path / "secret.key").write_text("x\n")
     (tmp_path / "secret.key").chmod(0o644)

@@ -174,6 +174,46 @@ def test_workers_and_api_start_only_after_the_schema_and_the_namespace() -> None
     assert unit("relance-migrations.service")["Type"] == ["oneshot"]
 
 
+def test_the_database_is_ready_only_once_it_listens_on_the_network() -> None:
+    # While the logins are made it answers on its socket, and closes that again.
+    assert "--host 127.0.0.1" in compose()["services"]["postgres"]["healthcheck"]["test"][1]
+    assert "postgresql.service" in unit("relance-migrations.service")["After"][0].split()
+
+
+def test_sign_in_hears_who_calls_and_no_caller_can_say_it_himself() -> None:
+    assert compose()["services"]["api"]["environment"]["FORWARDED_ALLOW_IPS"] == "*"
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    forwarded = re.findall(r"X-Forwarded-For (\S+);", nginx)
+    assert forwarded
+    assert set(forwarded) == {"$remote_addr"}, (
+        "appended to what the caller sent, the first of them would be the caller's"
+    )
+
+
+def test_no_key_to_an_account_comes_into_a_proxys_log() -> None:
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    [[shown, pattern]] = re.findall(r"map \$uri (\$\w+) \{\s+~(\S+) /welcome/hidden;", nginx)
+    [logged] = re.findall(r"log_format relance '(.+)';", nginx)
+    assert re.match(pattern, "/welcome/a-token")
+    assert shown in logged
+    assert {"$uri", "$request", "$request_uri", "$args"} & set(re.findall(r"\$\w+", logged)) == set()
+    caddy = (DEPLOY / "proxy" / "Caddyfile").read_text()
+    [[hides, by]] = re.findall(r'request>uri regexp "(.+)" (\w+)', caddy)
+    for address in ("/welcome/a-token", "/webhooks/wassenger/an-id?secret=a-token"):
+        assert "a-token" not in re.sub(hides, by, address)
+    assert set(re.findall(r"request>headers>(\w+) delete", caddy)) == {"Authorization", "Cookie", "Referer"}
+
+
+def test_every_stream_of_events_is_passed_on_as_it_comes() -> None:
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    [[pattern, block]] = re.findall(r"location ~ (\S+) \{(.+?)\}", nginx, re.DOTALL)
+    assert "proxy_buffering off;" in block
+    streams = ("/api/campaigns/x/events", "/campaigns/live", "/campaigns/x/live", "/channels/x/live")
+    for address in (*streams, "/campaigns/x/rehearsal/events"):
+        assert re.search(pattern, address), address
+    assert not re.search(pattern, "/api/campaigns/x")
+
+
 def test_images_are_named_by_version_and_ours_runs_as_nobody_special() -> None:
     for service in compose()["services"].values():
         assert re.fullmatch(r"[\w/]+:\d[\w.]*|[\w/-]+:\d[\w.]*", service["image"]), service["image"]
