@@ -17,7 +17,7 @@ from api.ui.languages import translate
 from api.ui.shaped import SHAPES
 from connectors.wassenger import meaning
 from db.tables import Suppression, User
-from domain import contact_rows, csv_rows, csv_text, phones, template_reading, templates
+from domain import contact_rows, csv_columns, csv_rows, csv_text, phones, template_reading, templates
 from domain.breaker import ErrorSample, judge
 from domain.gate import REASON_TEXT
 from domain.people import Role
@@ -32,7 +32,7 @@ from tests.ui.people import add_user, csrf_of, signed_in
 from tests.ui.sentences import marked_in
 from tests.ui.test_campaigns import enroll_in
 
-ROOMS = (phones, contact_rows, csv_text, csv_rows, templates, template_reading, meaning)
+ROOMS = (phones, contact_rows, csv_text, csv_columns, csv_rows, templates, template_reading, meaning)
 """Whose every sentence may come to a page."""
 
 FIGURE = "7"
