@@ -135,7 +135,7 @@ class ChannelDeliveries(Deliveries):
         try:
             taken = await connector.send(self._credentials(granted.destination), message)
         except ConnectorError as error:
-            return await self._not_sent(granted.attempt, request, error)
+            return await self._not_sent(granted, request, error)
         return await self._ledger.sent(granted.attempt, request, taken.provider_message_id, taken.wa_id)
 
     async def _await_turn(self, granted: Granted, request: DeliveryRequest) -> Receipt | InFlight | None:
@@ -165,11 +165,12 @@ class ChannelDeliveries(Deliveries):
         except UnreadableSecret as error:  # a key was rotated away: a person has to give the credentials anew
             raise CredentialsExpired(str(error)) from error
 
-    async def _not_sent(self, attempt: Attempt, request: DeliveryRequest, error: ConnectorError) -> Receipt | InFlight:
+    async def _not_sent(self, granted: Granted, request: DeliveryRequest, error: ConnectorError) -> Receipt | InFlight:
         """What each meaning of an error leads to (SPEC DEL-5)."""
+        attempt = granted.attempt
         match error:
             case Throttled():
-                return await self._ledger.throttled(attempt, request, error.retry_after_seconds, error.message)
+                return await self._ledger.throttled(granted, request, error.retry_after_seconds, error.message)
             case Transient():
                 return await self._ledger.not_taken(attempt, request, error.message)
             case CredentialsExpired():

@@ -112,17 +112,16 @@ class Ledger:
             return receipt
 
     async def throttled(
-        self, attempt: Attempt, request: DeliveryRequest, seconds: float, reason: str
+        self, granted: Granted, request: DeliveryRequest, seconds: float, reason: str
     ) -> Receipt | InFlight:
         """Nobody calls this channel's platform before it said; that it said so shows that it answers."""
-        async with self._of(attempt, request) as (session, delivery):
+        async with self._of(granted.attempt, request) as (session, delivery):
             now = await clock(session)
             until = now + timedelta(seconds=seconds)
             if delivery is not None:
-                # It was not looked at: that says nothing against this message.
-                delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
+                claims.uncount(delivery, granted)  # the platform did not look at it
             verdict = Verdict(Decision.HOLD, Reason.THROTTLED, until, "platform throttle")
-            receipt = await _put_off(session, attempt, delivery, verdict, reason, now)
+            receipt = await _put_off(session, granted.attempt, delivery, verdict, reason, now)
             await channels.throttle(session, request.tenant_id, request.channel_id, until)
             await _answered(session, request, now, answered=True)
             return receipt

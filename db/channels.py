@@ -33,9 +33,15 @@ async def note_unanswered_question(connection: Connection, tenant_id: UUID, chan
     await _note(connection, tenant_id, channel_id, ChannelBreaker.on_unanswered_question, at)
 
 
-async def give_back_probe(connection: Connection, tenant_id: UUID, channel_id: UUID, at: datetime) -> None:
-    """Tells the channel's breaker that its probe was not made, so that the next send may be it."""
-    await _note(connection, tenant_id, channel_id, ChannelBreaker.on_probe_given_back, at)
+async def give_back_probe(
+    connection: Connection, tenant_id: UUID, channel_id: UUID, started_at: datetime, at: datetime
+) -> None:
+    """Tells the channel's breaker that the probe of `started_at` was not made, so that the next send may be it."""
+
+    def heard(breaker: ChannelBreaker, now: datetime) -> ChannelBreaker:
+        return breaker.on_probe_given_back(started_at, now)
+
+    await _note(connection, tenant_id, channel_id, heard, at)
 
 
 async def _note(

@@ -167,9 +167,9 @@ class ChannelBreaker(BaseModel):
         """The platform did not answer a look-up: while closed that tells as much as a send, later the probe decides."""
         return self.on_failure(now) if self.state == "closed" else self
 
-    def on_probe_given_back(self, now: datetime) -> "ChannelBreaker":
-        """The probe will not be made: the next one may go at once."""
-        if self.state != "half_open":
+    def on_probe_given_back(self, started_at: datetime, now: datetime) -> "ChannelBreaker":
+        """The probe that began at `started_at` will not be made: the next may go at once, unless one is out already."""
+        if self.probe_started_at != started_at:
             return self
         return self.model_copy(update={"state": "open", "open_until": now, "probe_started_at": None})
 

@@ -1,6 +1,7 @@
 """One attempt at a delivery: what its maker may do, and how a late word from an earlier one is told apart."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -41,6 +42,7 @@ class Granted:
 
     `asked_at` and `call_at` are readings of `time.monotonic()`: when the facts behind the grant were asked for, and
     when the channel's slot begins. Its calls are `interval_seconds` apart.
+    `breaker_probe_at` is when it became the probe of a platform that was down, None if it is none.
     """
 
     attempt: Attempt
@@ -49,7 +51,7 @@ class Granted:
     asked_at: float
     call_at: float
     interval_seconds: float
-    is_breaker_probe: bool
+    breaker_probe_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

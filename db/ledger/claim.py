@@ -132,7 +132,7 @@ async def confirm(
     if delivery.status != DeliveryStatus.SENDING or delivery.claim_expires_at is None:
         return InFlight(0.0)
     facts = await read_facts(await driver_of(session), request, delivery)
-    verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.is_breaker_probe))
+    verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.breaker_probe_at is not None))
     if verdict.decision == Decision.REFUSE:
         return await record.refused(session, delivery, verdict, now)
     if verdict.decision == Decision.HOLD:
@@ -158,9 +158,14 @@ async def let_go(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
 
 async def _take_back(session: AsyncSession, delivery: Delivery, granted: Granted, now: datetime) -> None:
     """An attempt that did not come to its call counts for nothing; its probe is the next one's to make."""
-    if granted.is_breaker_probe:
-        await give_back_probe(await driver_of(session), delivery.tenant_id, delivery.channel_id, now)
-    else:
+    if (probe_at := granted.breaker_probe_at) is not None:
+        await give_back_probe(await driver_of(session), delivery.tenant_id, delivery.channel_id, probe_at, now)
+    uncount(delivery, granted)
+
+
+def uncount(delivery: Delivery, granted: Granted) -> None:
+    """This attempt says nothing against its message; one that was the probe of a failing platform never did."""
+    if granted.breaker_probe_at is None:
         delivery.counted_attempts = max(0, delivery.counted_attempts - 1)
 
 
@@ -227,7 +232,7 @@ def granted(facts: Facts, attempt: Attempt, body: str) -> Granted:
         asked_at=facts.asked_at,
         call_at=facts.known_at + (facts.slot - facts.gate.now).total_seconds(),
         interval_seconds=facts.interval.total_seconds(),
-        is_breaker_probe=facts.breaker_probe is not None,
+        breaker_probe_at=None if facts.breaker_probe is None else facts.breaker_probe.probe_started_at,
     )
 
 

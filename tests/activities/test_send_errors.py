@@ -26,7 +26,7 @@ from domain.breaker import FAILURES_TO_OPEN
 from domain.deliveries import Receipt, ReceiptOutcome
 from domain.statuses import ChannelStatus
 from tests.ledger_world import Person, World, attempt, sender, settle, until
-from tests.platform_double import PlatformDouble, fail, slowly, take
+from tests.platform_double import PlatformDouble, fail, slowly, take, take_then_drop
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,25 @@ async def test_to_be_told_to_slow_down_says_nothing_against_a_message(database: 
     delivery = await person.delivery()
     assert delivery is not None
     assert (delivery.attempts, delivery.counted_attempts) == (3, 0)
+
+
+async def test_a_throttled_probe_of_a_failing_platform_leaves_the_messages_attempts_as_they_were(
+    database: Database,
+) -> None:
+    world = await World.make(database)
+    person = await world.person()
+    await one_attempt(person, PlatformDouble(answers=[take_then_drop], visible=False))
+    await world.run("UPDATE deliveries SET settle_after = now() WHERE tenant_id = :tenant")
+    await world.run(
+        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
+           'open_until', now() - interval '1 second') WHERE id = :channel"""
+    )
+
+    await one_attempt(person, PlatformDouble(answers=[fail(Throttled("slow down", retry_after_seconds=30))]))
+
+    delivery = await person.delivery()
+    assert delivery is not None
+    assert (delivery.status, delivery.attempts, delivery.counted_attempts) == ("held", 2, 1)
 
 
 async def test_one_worker_never_calls_sooner_than_the_channels_interval(database: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pydantic import ValidationError
 
 from domain.breaker import (
@@ -99,6 +99,18 @@ def test_a_probe_that_never_reports_gives_way_to_another() -> None:
     assert isinstance(second, Probe)
 
 
+def test_a_probe_that_is_given_back_makes_way_at_once_but_not_when_another_has_begun_meanwhile() -> None:
+    first = opened().may_pass(after(5))
+    assert isinstance(first, Probe)
+    assert isinstance(first.claimed.on_probe_given_back(after(5), after(6)).may_pass(after(6)), Probe)
+
+    second = first.claimed.may_pass(after(5 + PROBE_LEASE_SECONDS))
+    assert isinstance(second, Probe)
+    assert second.claimed.on_probe_given_back(after(5), after(70)) == second.claimed
+    recovered = first.claimed.on_success(after(6))
+    assert recovered.on_probe_given_back(after(5), after(7)) == recovered
+
+
 def test_the_probes_success_closes_and_its_failure_doubles_the_cool_down() -> None:
     passage = opened().may_pass(after(5))
     assert isinstance(passage, Probe)
@@ -133,6 +145,9 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
         self.now = NOON
         self.in_a_row = 0
         self.probes: list[datetime] = []
+        """Those that are out since it opened last."""
+        self.claims: list[datetime] = []
+        """All that were ever made: a slow process may give its own back at any time."""
 
     @rule(seconds=st.floats(min_value=0, max_value=400))
     def time_passes(self, seconds: float) -> None:
@@ -149,6 +164,7 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
             waited = [(self.now - earlier).total_seconds() for earlier in self.probes]
             assert all(seconds >= PROBE_LEASE_SECONDS for seconds in waited)
             self.probes.append(self.now)
+            self.claims.append(self.now)
             self.breaker = passage.claimed
         else:
             assert passage.until > self.now
@@ -178,12 +194,16 @@ class ChannelUnderAnyWeather(RuleBasedStateMachine):
         self.in_a_row += 1
         assert before.state == "closed" or self.breaker == before
 
-    @rule()
-    def a_claim_is_given_back_without_its_call(self) -> None:
-        probing = self.breaker.state == "half_open"
-        self.breaker = self.breaker.on_probe_given_back(self.now)
-        if probing:
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def a_claim_is_given_back_without_its_call(self, data: st.DataObject) -> None:
+        before, started_at = self.breaker, data.draw(st.sampled_from(self.claims))
+        self.breaker = before.on_probe_given_back(started_at, self.now)
+        if started_at == before.probe_started_at:
+            self.probes.remove(started_at)
             assert isinstance(self.breaker.may_pass(self.now), Probe), "the next one may make it at once"
+        else:
+            assert self.breaker == before, "it is not the one that is awaited"
 
     @rule()
     def it_is_stored_and_read_again(self) -> None:
