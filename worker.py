@@ -16,6 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
+from activities.answering import Answering
 from activities.campaigns import CampaignRecords
 from activities.channels import ChannelChecks
 from activities.deliveries import ChannelDeliveries, SendTimes
@@ -113,6 +114,7 @@ def implementations(
     urls = ConnectorUrls(wassenger=settings.wassenger_url)
     connectors = build_connectors(http, urls, settings.send_timeout_seconds)
     secrets = SecretBox(fernet_keys(settings))
+    answering = Answering()
     times = SendTimes(lease=settings.claim_lease, grace=timedelta(seconds=settings.settle_grace_seconds))
     return Implementations(
         deliveries=ChannelDeliveries(
@@ -121,9 +123,10 @@ def implementations(
             secrets,
             times,
             meter,
+            answering,
         ),
         enrollments=EnrollmentRecords(database),
-        campaigns=CampaignRecords(database, client, meter),
+        campaigns=CampaignRecords(database, client, meter, answering),
         holds=HeldDeliveries(database, client),
         inbound=InboundEvents(database, client),
         channels=ChannelChecks(connectors, secrets),

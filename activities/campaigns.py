@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities.answering import Answering
 from activities.heartbeats import heartbeating, rest
 from activities.meter import Meter
 from db import launching, running
@@ -45,6 +46,9 @@ STARTS_AT_ONCE = 1
 START_TAKES = timedelta(milliseconds=12)
 """So long before the first of a batch is due its starts begin; those that are late after all come one by one too."""
 
+NOT_DUE = timedelta(seconds=1)
+"""What is started this long before it is due may take its time: nobody waits for it, while people wait for answers."""
+
 LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
 
@@ -52,9 +56,12 @@ LONGEST_LOOK_SECONDS = 2.0
 class CampaignRecords(Campaigns):
     """Keeps campaigns in the database and starts enrollments through Temporal's client."""
 
-    def __init__(self, database: Database, client: Client, meter: Meter | None = None) -> None:
+    def __init__(
+        self, database: Database, client: Client, meter: Meter | None = None, answering: Answering | None = None
+    ) -> None:
         self._database = database
         self._meter = meter or Meter()
+        self._answering = answering or Answering()
         self._client = client
         self._workflows = Workflows(client)
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
@@ -100,12 +107,15 @@ class CampaignRecords(Campaigns):
             generation=contact.generation,
         )
         async with self._starts:
+            began = time.monotonic()
             try:
                 await self._begin(start, at, WorkflowIDConflictPolicy.FAIL)
             except WorkflowAlreadyStartedError:
                 self._meter.prevented("repeated_start")
                 if await self._is_older(start):
                     await self._begin(start, at, WorkflowIDConflictPolicy.TERMINATE_EXISTING)
+            if at - datetime.now(UTC) > NOT_DUE:
+                await self._answering.give_way(began)
 
     async def _begin(self, start: EnrollmentInput, at: datetime, conflict: WorkflowIDConflictPolicy) -> None:
         enrollment = start.enrollment

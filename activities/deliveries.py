@@ -10,6 +10,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.answering import Answering
 from activities.heartbeats import heartbeating
 from activities.ledger import Ledger
 from activities.meter import Meter
@@ -28,7 +29,7 @@ from connectors.shapes import Credentials, OutboundMessage
 from db.ledger.attempts import Attempt, Destination, Granted, InFlight, Unsettled
 from db.secrets import SecretBox, UnreadableSecret
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
-from domain.statuses import ChannelStatus, UnknownPolicy
+from domain.statuses import ChannelStatus, DeliveryKind, UnknownPolicy
 from workflows.ports import Deliveries
 
 SHORT_HOLD = timedelta(seconds=15)
@@ -83,6 +84,7 @@ class ChannelDeliveries(Deliveries):
         secrets: SecretBox,
         times: SendTimes,
         meter: Meter | None = None,
+        answering: Answering | None = None,
     ) -> None:
         self._ledger = ledger
         self._connectors = connectors
@@ -90,10 +92,13 @@ class ChannelDeliveries(Deliveries):
         self._times = times
         self._spacing = Spacing()
         self._meter = meter or Meter()
+        self._answering = answering or Answering()
 
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
         """Sends once under the request's idempotency key; repeating it returns the same receipt."""
+        if request.kind == DeliveryKind.MESSAGE_2:
+            self._answering.begins()
         async with heartbeating():
             step = await self._ledger.claim(request, self._times.lease, self._times.grace)
             found_settled = self._meter.found_settled(step)
