@@ -21,6 +21,7 @@ from tests.api.server import serving
 from tests.ui.chromium import open_page, running_chromium
 from tests.ui.layout import moves, moves_are_seen, places, watch_moves
 from tests.ui.served import sign_in
+from tests.waiting import until
 
 FILE = "Mobile;First name;Notes\n06 12 34 56 78;Ana;secret\n06 12 34 56 79;;x\n12;Bo;y\n06 12 34 56 78;Again;z\n"
 DROP = """(text) => {
@@ -187,6 +188,67 @@ async def write_messages(page: Page) -> None:
     await page.fill("#message_2", "Thanks")
     await page.click("text=Save and go on")
     await page.wait_for_url("**/setup/pacing")
+
+
+async def kept_message_2(company: Company, campaign_id: str, text: str) -> None:
+    """Waits until the draft's Message 2 is that."""
+
+    async def is_kept() -> bool:
+        return bool((await company.http.get(f"/api/campaigns/{campaign_id}")).json()["message_2"] == text)
+
+    await until(is_kept, f"{text} is kept")
+
+
+async def test_whoever_writes_on_is_never_taken_for_somebody_else(
+    site: str, chromium: Browser, company: Company, owner: User
+) -> None:
+    campaign_id = (await company.campaign())["id"]
+    may_answer = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await may_answer.wait()
+        await route.fulfill(response=answer)
+
+    async with open_page(chromium, site) as page:
+        await sign_in(page, owner)
+        await page.goto(f"/campaigns/{campaign_id}/setup/messages")
+        for text in ("One", "Two", "Three"):
+            await page.fill("#message_2", text)
+            await expect(page.locator('[data-message="message_2"]')).to_have_text(text)
+            await kept_message_2(company, campaign_id, text)
+        await expect(page.locator("[data-torn]")).to_have_count(0)
+        await expect(page.locator('#messages input[name="sent"]')).to_have_count(0)
+        await page.route("**/messages/typed", late)
+        await page.fill("#message_2", "Four")
+        await kept_message_2(company, campaign_id, "Four")
+        await page.fill("#message_2", "Five")
+        await page.click("#messages .btn-primary")
+        await page.wait_for_url("**/setup/pacing")
+        may_answer.set()
+        await page.unroute_all(behavior="ignoreErrors")
+    await kept_message_2(company, campaign_id, "Five")
+
+
+async def test_an_older_tab_shows_the_newer_text_and_keeps_its_own_until_somebody_decides(
+    site: str, chromium: Browser, company: Company, owner: User
+) -> None:
+    campaign_id = (await company.campaign())["id"]
+    async with open_page(chromium, site) as page:
+        await sign_in(page, owner)
+        await page.goto(f"/campaigns/{campaign_id}/setup/messages")
+        await company.http.patch(f"/api/campaigns/{campaign_id}", json={"message_1": "Hers", "message_2": "Hers too"})
+        await page.fill("#message_2", "His")
+        await expect(page.locator('[data-torn="message_2"] .wizard-theirs')).to_have_text("Hers too")
+        await expect(page.locator("[data-torn]")).to_have_count(1)
+        await page.click("#messages .btn-primary")
+        await expect(page.locator("#messages [role=alert]")).to_contain_text("Nothing was kept yet")
+        await expect(page.locator("#message_2")).to_have_value("His")
+        await kept_message_2(company, campaign_id, "Hers too")
+        await page.click("#messages .btn-primary")
+        await page.wait_for_url("**/setup/pacing")
+    told = (await company.http.get(f"/api/campaigns/{campaign_id}")).json()
+    assert (told["message_1"], told["message_2"]) == ("Hers", "His")
 
 
 async def set_pace(page: Page) -> None:

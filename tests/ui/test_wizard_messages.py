@@ -1,5 +1,6 @@
 """The messages step: variables, a preview on real contacts, and what is missing or wrong."""
 
+import asyncio
 import re
 from html import unescape
 from typing import Any
@@ -8,13 +9,16 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from api.ui.routes import wizard_messages
 from api.ui.visits import CSRF_HEADER
+from db.campaigns import change_campaign
 from db.reading.audience import SAMPLE, variables_of
 from db.tables import User
 from tests.api.campaign_rows import change_row
 from tests.api.people import Company, phone
-from tests.ui.people import csrf_of, send_form, signed_in
+from tests.ui.people import csrf_of, fields_of, send_form, signed_in
 
 TEXTS = {"message_1": "Hi {{ first_name }}", "message_2": "See you in {{ town | default('town') }}"}
 PEOPLE = (
@@ -41,6 +45,24 @@ async def typed(http: httpx.AsyncClient, address: str, **fields: Any) -> httpx.R
     """What the page sends while somebody writes."""
     headers = {CSRF_HEADER: csrf_of(await http.get("/settings")), "HX-Request": "true"}
     return await http.post(f"{address}/typed", data=TEXTS | fields, headers=headers)
+
+
+async def look_beside(http: httpx.AsyncClient, address: str, **fields: Any) -> httpx.Response:
+    """What an arrow of the preview sends."""
+    headers = {CSRF_HEADER: csrf_of(await http.get("/settings")), "HX-Request": "true"}
+    return await http.post(f"{address}/beside", data=TEXTS | fields, headers=headers)
+
+
+def shown_by(answer: httpx.Response) -> str:
+    """What the page is told to go on from."""
+    [found] = re.findall(r'<input type="hidden" id="shown" name="shown" value="([^"]*)"', answer.text)
+    return unescape(found)
+
+
+def theirs(answer: httpx.Response) -> list[tuple[str, str]]:
+    """Which messages were changed elsewhere too, and what is written there."""
+    found = re.findall(r'data-torn="(\w+)">.*?<p class="wizard-theirs">(.*?)</p>', answer.text, flags=re.DOTALL)
+    return [(name, unescape(text)) for name, text in found]
 
 
 def bubbles(answer: httpx.Response) -> list[str]:
@@ -79,15 +101,16 @@ async def test_the_preview_goes_from_contact_to_contact(app: FastAPI, company: C
     async with signed_in(app, owner) as http:
         first = await typed(http, address)
         assert bubbles(first) == ["Hi Ana", "See you in Lyon"]
-        second = await typed(http, address, after=place(first))
+        second = await look_beside(http, address, after=place(first))
         assert bubbles(second) == ["Hi Bo", "See you in town"]
         assert bubbles(await typed(http, address, at=place(second))) == ["Hi Bo", "See you in town"]
-        third = await typed(http, address, after=place(second))
+        third = await look_beside(http, address, after=place(second))
         assert bubbles(third)[0].endswith("has no value for first_name, and the message needs one.")
-        assert place(await typed(http, address, after=place(third))) == place(third)
-        back = await typed(http, address, before=place(second))
+        assert place(await look_beside(http, address, after=place(third))) == place(third)
+        back = await look_beside(http, address, before=place(second))
         assert bubbles(back) == bubbles(first)
-        assert place(await typed(http, address, before=place(first))) == place(first)
+        assert place(await look_beside(http, address, before=place(first))) == place(first)
+    assert await kept(company, address) == (TEXTS["message_1"], TEXTS["message_2"])
 
 
 @pytest.mark.parametrize("at", ["", "-1", "x", "9" * 30, "0", "9223372036854775807"])
@@ -96,8 +119,9 @@ async def test_a_position_that_is_none_shows_somebody_or_nobody(
 ) -> None:
     address = await ready(company)
     async with signed_in(app, owner) as http:
-        for name in ("at", "after", "before"):
-            assert (await typed(http, address, **{name: at})).status_code == 200
+        assert (await typed(http, address, at=at)).status_code == 200
+        for name in ("after", "before"):
+            assert (await look_beside(http, address, **{name: at})).status_code == 200
 
 
 async def test_variables_that_contacts_lack_are_flagged_with_how_many_lack_them(
@@ -241,8 +265,9 @@ async def test_messages_of_others_and_of_started_campaigns_stay(
 ) -> None:
     own, foreign = await ready(company), await ready(rival)
     async with signed_in(app, owner) as http, signed_in(app, viewer) as looker:
-        assert (await typed(looker, own)).status_code == 403
-        assert (await typed(http, foreign)).status_code == 404
+        for send in (typed, look_beside):
+            assert (await send(looker, own)).status_code == 403
+            assert (await send(http, foreign)).status_code == 404
         await change_row(company, own.split("/")[2], status="running")
         assert (await typed(http, own)).status_code == 409
         token = csrf_of(await http.get("/settings"))
@@ -256,3 +281,133 @@ async def test_what_a_contact_is_called_is_text_and_nothing_else(app: FastAPI, c
     async with signed_in(app, owner) as http:
         text = (await typed(http, f"/campaigns/{campaign['id']}/setup/messages")).text
     assert not re.search(r"<(b|i)>", text)
+
+
+async def change(company: Company, address: str, **fields: Any) -> None:
+    """Somebody else changes the draft meanwhile."""
+    answer = await company.http.patch(f"/api/campaigns/{address.split('/')[2]}", json=fields)
+    assert answer.status_code == 200, answer.text
+
+
+async def opened(http: httpx.AsyncClient, address: str) -> dict[str, str]:
+    """What a page that has just been opened holds: its texts, and what it shows."""
+    page = await http.get(address)
+    return {"message_1": "Hi", "message_2": "Thanks", "shown": fields_of(page, 'id="messages"')["shown"]}
+
+
+async def test_an_older_page_leaves_the_message_that_somebody_else_has_changed_meanwhile(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        old = await opened(http, address)
+        await change(company, address, message_1="Corrected")
+        first = await typed(http, address, **{**old, "message_2": "Mine"})
+        assert await kept(company, address) == ("Corrected", "Mine")
+        assert theirs(first) == []
+        token = csrf_of(await http.get(address))
+        late = {**old, "message_2": "Mine at last", "shown": shown_by(first), "csrf": token}
+        assert (await http.post(address, data=late)).status_code == 303
+    assert await kept(company, address) == ("Corrected", "Mine at last")
+
+
+async def test_an_arrow_of_an_older_page_keeps_nothing(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        old = await opened(http, address)
+        await change(company, address, message_1="Corrected")
+        for typed_here in (old, old | {"message_2": "Mine"}, {"message_1": "Hey", "message_2": "Mine"}):
+            assert (await look_beside(http, address, after="0", **typed_here)).status_code == 200
+    assert await kept(company, address) == ("Corrected", "Thanks")
+
+
+async def test_of_two_texts_for_one_message_neither_is_lost_and_a_person_decides(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        mine = {**await opened(http, address), "message_1": "Mine", "message_2": "Bye"}
+        await change(company, address, message_1="Theirs <b>")
+        told = await typed(http, address, **mine)
+        assert theirs(told) == [("message_1", "Theirs <b>")]
+        assert await kept(company, address) == ("Theirs <b>", "Bye")
+        assert theirs(await look_beside(http, address, **mine)) == [("message_1", "Theirs <b>")]
+        token = csrf_of(await http.get(address))
+        asked = await http.post(address, data={**mine, "shown": shown_by(told), "csrf": token})
+        assert asked.status_code == 409
+        assert theirs(asked) == [("message_1", "Theirs <b>")]
+        assert "Mine</textarea>" in asked.text
+        again = mine | fields_of(asked, 'id="messages"')
+        assert theirs(await typed(http, address, **again)) == [("message_1", "Theirs <b>")]
+        assert await kept(company, address) == ("Theirs <b>", "Bye")  # writing on is no decision
+        await change(company, address, message_1="Theirs, once more")
+        anew = await http.post(address, data=again)
+        assert (anew.status_code, theirs(anew)) == (409, [("message_1", "Theirs, once more")])
+        assert (await http.post(address, data=mine | fields_of(anew, 'id="messages"'))).status_code == 303
+    assert await kept(company, address) == ("Mine", "Bye")
+
+
+async def test_of_two_pages_at_the_same_moment_the_second_sees_what_the_first_one_wrote(
+    app: FastAPI, company: Company, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(session: AsyncSession, campaign_id: UUID, values: dict[str, Any]) -> None:
+        await asyncio.sleep(0.2)  # between comparing and writing the other one comes
+        await change_campaign(session, campaign_id, values)
+
+    monkeypatch.setattr(wizard_messages, "change_campaign", slowly)
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        page = await opened(http, address)
+        texts = [f"From page {number}" for number in range(2)]
+        answers = await asyncio.gather(*(typed(http, address, **(page | {"message_2": text})) for text in texts))
+    _, last = await kept(company, address)
+    assert [theirs(answer) for answer in answers] == [[] if text == last else [("message_2", last)] for text in texts]
+
+
+async def test_a_page_is_no_stranger_to_what_it_kept_itself(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        page = await opened(http, address)
+        for text in ("H", "He", "Hello", "Hell", "Hello {{ broken", "Hello you"):
+            answer = await typed(http, address, **(page | {"message_1": text}))
+            assert theirs(answer) == []
+            page["shown"] = shown_by(answer)
+        assert await kept(company, address) == ("Hello you", "Thanks")
+        # Kept, but its answer never arrived: the page still shows what it did, and says what it has sent since.
+        lost, unanswered = "Hello you there", str(httpx.QueryParams({**TEXTS, "message_1": "Hello you there"}))
+        for text in ("Hello you two", "Hello you"):  # written on, and taken back to what was shown
+            await change(company, address, message_1="Hello you")
+            page = await opened(http, address)
+            await typed(http, address, **(page | {"message_1": lost}))
+            assert await kept(company, address) == (lost, "Thanks")
+            answer = await typed(http, address, **(page | {"message_1": text, "sent": unanswered}))
+            assert theirs(answer) == []
+            assert await kept(company, address) == (text, "Thanks")
+
+
+async def test_variants_of_an_older_page_do_not_replace_newer_ones(app: FastAPI, company: Company, owner: User) -> None:
+    address = await ready(company)
+    newer = [*VARIANTS[:1], {"name": "Long", "weight": 30, "text": "Good evening"}]
+    async with signed_in(app, owner) as http:
+        begun = await typed(http, address, **TEST)
+        old = TEST | {"shown": shown_by(begun)}
+        await change(company, address, variants=newer)
+        await typed(http, address, **(old | {"message_2": "Bye"}))
+        assert await variants(company, address) == newer
+        torn = await typed(http, address, **(old | {"variant_text": ["Hello", "Good day {{ town }}", "", "", ""]}))
+        assert theirs(torn) == [("message_1", "Short (50)\nHey")]
+        assert "Long (30)\nGood evening" in torn.text
+        assert await variants(company, address) == newer
+        assert (await typed(http, address, **(TEXTS | {"shown": shown_by(torn)}))).status_code == 200
+    assert await variants(company, address) == newer
+
+
+@pytest.mark.parametrize("shown", ["", "{", "[]", '{"message_1": 5}', "[" * 9999])
+async def test_a_page_that_does_not_tell_what_it_showed_is_compared_with_the_draft_as_it_is(
+    app: FastAPI, company: Company, owner: User, shown: str
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        answer = await typed(http, address, message_1="Mine", shown=shown, seen=shown, sent=shown)
+        assert theirs(answer) == []
+    assert await kept(company, address) == ("Mine", TEXTS["message_2"])

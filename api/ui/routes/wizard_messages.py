@@ -1,7 +1,7 @@
 """The wizard's third step: both messages, the first one perhaps as an A/B test, and a preview on real contacts."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -9,13 +9,14 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, Response
 
-from api.problems import Conflict, Unprocessable
-from api.routes.campaign_shapes import CampaignChange, CampaignOut, campaign_out
-from api.routes.campaigns import change, found
-from api.ui.campaign_fields import VariantFields, unix_lines, variant_rows, variant_rows_sent, variants_said
+from api.problems import Conflict
+from api.routes.campaign_shapes import CampaignChange, campaign_out
+from api.routes.campaigns import found
+from api.ui.message_fields import MESSAGES, Kept, Known, Written
 from api.ui.rendering import fragment
-from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, onward, step_page
+from api.ui.routes.wizard_steps import draft_of, errors_in, onward, step_page
 from api.ui.visits import Editor, Visit
+from db.campaigns import change_campaign
 from db.reading.audience import contact_beside, count_contacts, lacking_each, variables_of
 from db.reading.enrollments import EnrollmentView
 from domain.statuses import CampaignStatus
@@ -23,59 +24,9 @@ from domain.template_reading import TemplateProblem, TemplateSyntaxProblem
 from domain.templates import MissingVariable, check_template, render
 from domain.variants import FEWEST
 
-MESSAGES = ("message_1", "message_2")
 HIGHEST_POSITION = 2**63 - 1
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What stands in the editors. Message 1 is one text or, in an A/B test, those of its variants."""
-
-    message_1: str
-    message_2: str
-    variants: list[VariantFields]
-    is_test: bool = False
-
-    @classmethod
-    def of(cls, campaign: CampaignOut) -> "Written":
-        """The messages of a draft; a test that is begun begins with the text that is there."""
-        rows = variant_rows([one.model_dump() for one in campaign.variants])
-        if not campaign.variants:
-            rows[0] = replace(rows[0], text=campaign.message_1)
-        return cls(campaign.message_1, campaign.message_2, rows, bool(campaign.variants))
-
-    @classmethod
-    def sent(cls, form: FormData) -> "Written":
-        """The messages as the form was sent."""
-        message_1, message_2 = (unix_lines(str(form.get(name, ""))) for name in MESSAGES)
-        return cls(message_1, message_2, variant_rows_sent(form), "variants_on" in form)
-
-    @property
-    def texts(self) -> dict[str, str]:
-        """The texts that count, by field."""
-        if not self.is_test:
-            return {"message_1": self.message_1, "message_2": self.message_2}
-        given = {f"variants.{row}.text": one.text for row, one in enumerate(self.variants) if not one.is_empty}
-        return {**given, "message_2": self.message_2}
-
-    @property
-    def shown(self) -> int:
-        """How many rows of variants are shown at once; the others unfold."""
-        return max(FEWEST, sum(not one.is_empty for one in self.variants))
-
-    def said(self) -> dict[str, Any]:
-        """The API's fields."""
-        if self.is_test:
-            return {"variants": variants_said(self.variants), "message_2": self.message_2}
-        return {"message_1": self.message_1, "message_2": self.message_2, "variants": None}
-
-    def names(self, visit: Visit) -> dict[str, str]:
-        """What each text is called, by field."""
-        first = visit.say("Message 1")
-        rows = {f"variants.{row}.text": f"{first} · {one.name}" for row, one in enumerate(self.variants)}
-        return {**rows, "message_1": first, "message_2": visit.say("Message 2")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +47,26 @@ class Preview:
     lacking: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the editors stand to what is kept (`now`): what the page goes on from (`shown`), and which messages were
+    changed both here and elsewhere (`torn`)."""
+
+    now: Kept
+    shown: Kept
+    torn: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, known: Known, written: Written, now: Kept) -> Self:
+        """As it is when nothing is kept."""
+        return cls(now, known.confirmed(now), known.sort(written.kept, now)[1])
+
+    @property
+    def seen(self) -> str:
+        """What somebody else wrote, for a form that puts it before the person."""
+        return self.now.model_dump_json(include=set(self.torn))
+
+
 @router.get("/campaigns/{campaign_id}/setup/messages")
 async def show(visit: Editor, campaign_id: UUID) -> Response:
     """The editors, with the variables that this campaign's contacts have."""
@@ -104,54 +75,97 @@ async def show(visit: Editor, campaign_id: UUID) -> Response:
 
 @router.post("/campaigns/{campaign_id}/setup/messages")
 async def keep(visit: Editor, campaign_id: UUID) -> Response:
-    """Keeps both messages, or the variants of the first, and goes on."""
-    written = Written.sent(await visit.request.form())
+    """Keeps both messages, or the variants of the first, and goes on; or asks which of two texts counts."""
+    form = await visit.request.form()
+    written, known = Written.sent(form), Known.told(form)
     errors: dict[str, str] = {}
     try:
-        asked = CampaignChange.model_validate(written.said())
+        CampaignChange.model_validate(written.said())
     except ValidationError as error:
         errors = errors_in(visit, error)
     errors |= {name: _wrong(visit, text) for name, text in written.texts.items() if _wrong(visit, text)}
     if "variants" in errors:
         errors["variants"] = _test_error(visit, written)
-    try:
-        if not errors:
-            await change(campaign_id, asked, visit.caller)
-            return onward(campaign_id, "pacing")
-    except Unprocessable as error:
-        errors = errors_in(visit, error)
-    return await _page(visit, campaign_id, written=written, errors=errors, status=422)
+    if errors:
+        return await _page(visit, campaign_id, written=written, known=known, errors=errors, status=422)
+    standing = await _keep(visit, campaign_id, written, known, decided=True)
+    if standing.torn:
+        return await _page(visit, campaign_id, written=written, known=known, standing=standing, status=409)
+    return onward(campaign_id, "pacing")
 
 
 @router.post("/campaigns/{campaign_id}/setup/messages/typed")
 async def typed(visit: Editor, campaign_id: UUID) -> HTMLResponse:
     """The messages as they stand in the editors, for one contact; what can be read of them is kept at once."""
-    written, form = Written.sent(await visit.request.form()), await form_of(visit)
+    form = await visit.request.form()
+    written = Written.sent(form)
+    standing = await _keep(visit, campaign_id, written, Known.told(form))
+    preview = await _preview(visit, campaign_id, written, **_place(form))
+    return HTMLResponse(
+        fragment(visit, "wizard/typed.html", preview=preview, standing=standing, campaign_id=campaign_id)
+    )
+
+
+@router.post("/campaigns/{campaign_id}/setup/messages/beside")
+async def beside(visit: Editor, campaign_id: UUID) -> HTMLResponse:
+    """The messages as they stand in the editors, for the contact before or after. Keeps nothing."""
+    form = await visit.request.form()
+    written, known = Written.sent(form), Known.told(form)
     async with visit.caller.transaction() as session:
-        campaign = campaign_out(await found(session, campaign_id))
-    if campaign.status != CampaignStatus.DRAFT:
-        raise Conflict(visit.say("This campaign is no draft any more; its messages stay as they are."))
-    new = _new(visit, written, campaign)
-    if new:
-        await change(campaign_id, CampaignChange.model_validate(new), visit.caller)
-    at = {key: int(value) for key, value in form.items() if key in {"after", "before", "at"} and _is_position(value)}
-    preview = await _preview(visit, campaign_id, written, **at)
-    return HTMLResponse(fragment(visit, "wizard/preview.html", preview=preview, campaign_id=campaign_id))
+        now = Written.of(campaign_out(await found(session, campaign_id))).kept
+    standing = Standing.of(known, written, now)
+    preview = await _preview(visit, campaign_id, written, **_place(form))
+    return HTMLResponse(
+        fragment(visit, "wizard/preview.html", preview=preview, standing=standing, campaign_id=campaign_id)
+    )
 
 
-def _new(visit: Visit, written: Written, campaign: CampaignOut) -> dict[str, Any]:
-    """What differs from the draft and can be read. Typing ends no A/B test: its texts would be gone."""
-    before, said = Written.of(campaign).said(), written.said()
-    ends_test = bool(campaign.variants) and not written.is_test
-    names = [name for name in MESSAGES if name in said and not (ends_test and name == "message_1")]
-    new = {name: said[name] for name in names if said[name] != before.get(name) and not _wrong(visit, said[name])}
-    if not written.is_test or said["variants"] == before["variants"]:
-        return new
+async def _keep(visit: Visit, campaign_id: UUID, written: Written, known: Known, *, decided: bool = False) -> Standing:
+    """Keeps what was written here and nowhere else. Where somebody `decided`, all of it or nothing.
+
+    Compared and written under the row's lock, which the API's own change would take for the writing alone: of two
+    pages at the same moment the second has to see what the first one wrote.
+    """
+    async with visit.caller.transaction() as session:
+        campaign = campaign_out(await found(session, campaign_id, lock=True))
+        if campaign.status != CampaignStatus.DRAFT:
+            raise Conflict(visit.say("This campaign is no draft any more; its messages stay as they are."))
+        now, typed = Written.of(campaign).kept, written.kept
+        shown, (new, torn) = known.confirmed(now), known.sort(typed, now, decided=decided)
+        if decided:
+            new = [] if torn else new
+        else:
+            new = [name for name in new if _is_readable(written, name)]
+            if campaign.variants and not written.is_test and "message_1" in new:
+                new.remove("message_1")  # typing ends no A/B test: its texts would be gone
+        if new:
+            await change_campaign(session, campaign_id, _columns(typed, new))
+        now = now.taking(typed, new)
+    same = [name for name in MESSAGES if typed.of(name) == now.of(name)]
+    return Standing(now, shown.taking(now, same), torn)
+
+
+def _columns(typed: Kept, names: list[str]) -> dict[str, Any]:
+    """The columns of these messages. The first variant's text stands for Message 1 wherever one text is asked for."""
+    columns = typed.model_dump(include=set(names))
+    if isinstance(variants := columns.get("message_1"), list):
+        return {**columns, "message_1": variants[0]["text"], "variants": variants}
+    return {**columns, "variants": []} if "message_1" in columns else columns
+
+
+def _is_readable(written: Written, name: str) -> bool:
+    said, field = written.said(), "variants" if written.is_test and name == "message_1" else name
     try:
-        CampaignChange.model_validate({"variants": said["variants"]})
+        CampaignChange.model_validate({field: said[field]})
     except ValidationError:
-        return new
-    return {**new, "variants": said["variants"]}
+        return False
+    return True
+
+
+def _place(form: FormData) -> dict[str, int]:
+    """Who is looked at, or beside whom."""
+    fields = {key: str(form.get(key, "")).strip() for key in ("after", "before", "at")}
+    return {key: int(value) for key, value in fields.items() if _is_position(value)}
 
 
 def _test_error(visit: Visit, written: Written) -> str:
@@ -169,13 +183,17 @@ async def _page(
     campaign_id: UUID,
     *,
     written: Written | None = None,
+    known: Known | None = None,
+    standing: Standing | None = None,
     errors: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
     draft = await draft_of(visit, campaign_id)
     if isinstance(draft, Response):
         return draft
-    written = written or Written.of(draft)
+    now = Written.of(draft)
+    written = written or now
+    standing = standing or (Standing.of(known, written, now.kept) if known else Standing(now.kept, now.kept))
     async with visit.caller.transaction() as session:
         total = await count_contacts(session, campaign_id)
         variables = await variables_of(session, campaign_id, total)
@@ -188,6 +206,7 @@ async def _page(
         written=written,
         variants=written.variants,
         variants_shown=written.shown,
+        standing=standing,
         errors=errors or {},
         total=total,
         variables=variables,
@@ -219,7 +238,7 @@ async def _preview(
     lacking = {name: {one: count for one, count in counts.items() if one in required[name]} for name in texts}
     values = contact.enrollment.variables if contact else None
     bubbles = {name: _bubble(visit, text, values) for name, text in texts.items()}
-    return Preview(contact, bubbles, written.names(visit), lacking)
+    return Preview(contact, bubbles, written.names(visit.say), lacking)
 
 
 def _required(text: str) -> frozenset[str]:
