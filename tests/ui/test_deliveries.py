@@ -16,7 +16,7 @@ from domain.people import Role
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company
 from tests.api.rows import add_contact, add_delivery, enroll
-from tests.ui.people import add_user, csrf_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 
 ROW = re.compile(r'<th scope="row"><a href="/deliveries/([0-9a-f-]{36})">')
 UNKNOWN, HELD = "/deliveries", "/deliveries?status=held"
@@ -42,7 +42,8 @@ def shown(page: httpx.Response) -> list[str]:
 async def settle(http: httpx.AsyncClient, action: str, *ids: object) -> httpx.Response:
     """Ticks these and presses the button."""
     token = csrf_of(await http.get(UNKNOWN))
-    return await http.post("/deliveries/resolve", data={"csrf": token, "action": action, "id": [str(i) for i in ids]})
+    said = {"csrf": token, "action": action, "confirmed": "yes", "id": [str(i) for i in ids]}
+    return await http.post("/deliveries/resolve", data=said)
 
 
 async def test_two_tabs_with_reason_limit_and_where_each_belongs(app: FastAPI, viewer: User, company: Company) -> None:
@@ -126,9 +127,9 @@ async def test_one_is_settled_on_its_own_page_and_a_second_word_is_told_and_chan
 ) -> None:
     place = f"/deliveries/{(await unknown(company)).id}"
     async with signed_in(app, owner) as http:
-        answer = await send_form(http, place, f"{place}/resolve", action="mark_sent")
+        answer = await send_form(http, place, f"{place}/resolve", action="mark_sent", confirmed="yes")
         assert "Your word was taken down." in (await http.get(answer.headers["location"])).text
-        again = await send_form(http, "/settings", f"{place}/resolve", action="resend")
+        again = await send_form(http, "/settings", f"{place}/resolve", action="resend", confirmed="yes")
         page = await http.get(again.headers["location"])
     assert "had been settled meanwhile" in page.text
     assert '<span class="state" data-state="running">Sent</span>' in page.text
@@ -141,6 +142,40 @@ async def test_who_may_only_look_settles_nothing(app: FastAPI, viewer: User, com
             answer = await send_form(http, "/settings", to, action="mark_sent", id=str(lost.id))
             assert answer.status_code == 403
     assert await status_of(company, lost.id) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("action", "one", "many"),
+    [
+        ("resend", "Send 1 message again?", "Send 2 messages again?"),
+        ("mark_sent", "Mark 1 message as sent?", "Mark 2 messages as sent?"),
+    ],
+)
+async def test_nothing_is_settled_before_somebody_was_asked(
+    app: FastAPI, owner: User, company: Company, workflows: RecordingWorkflows, action: str, one: str, many: str
+) -> None:
+    alone, *both = [await unknown(company) for _ in range(3)]
+    place, to = f"/deliveries/{alone.id}", f"/deliveries/{alone.id}/resolve"
+    ids = [str(each.id) for each in both]
+    async with signed_in(app, owner) as http:
+        forms = (await http.get(place)).text.split(f'action="{to}"')[1:]
+        assert [re.findall(r'name="action" value="(\w+)"', form)[0] for form in forms] == ["mark_sent", "resend"]
+        asked = await send_form(http, place, to, action=action)
+        asked_of_both = await send_form(
+            http, UNKNOWN, "/deliveries/resolve", action=action, id=ids, channel_id=str(company.channel_id)
+        )
+        assert (asked.status_code, one in asked.text) == (200, True)
+        assert (asked_of_both.status_code, many in asked_of_both.text) == (200, True)
+        assert f'href="/deliveries?status=unknown&amp;channel_id={company.channel_id}"' in asked_of_both.text
+        assert [await status_of(company, each.id) for each in (alone, *both)] == ["unknown"] * 3
+        assert workflows.calls == []
+        assert (await http.post(to, data=fields_of(asked, f'action="{to}"'))).status_code == 303
+        assert all(f'name="id" value="{each}"' in asked_of_both.text for each in ids)
+        agreed = {**fields_of(asked_of_both, 'action="/deliveries/resolve"'), "id": ids}
+        done = await http.post("/deliveries/resolve", data=agreed)
+        assert "2 messages were settled." in (await http.get(done.headers["location"])).text
+    settled = "queued" if action == "resend" else "sent"
+    assert [await status_of(company, each.id) for each in (alone, *both)] == [settled] * 3
 
 
 async def test_a_message_of_another_tenant_is_not_there(

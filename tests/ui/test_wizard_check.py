@@ -19,7 +19,7 @@ from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company, phone
 from tests.api.rows import add_contact, add_delivery, keep, set_channel
 from tests.api.test_variants_api import with_test
-from tests.ui.people import add_user, csrf_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 
 MESSAGE = "Hi {{ first_name }}"
 
@@ -46,7 +46,7 @@ async def status_of(company: Company, campaign_id: str) -> str:
 
 async def press_launch(http: httpx.AsyncClient, campaign_id: str) -> httpx.Response:
     """Sends the form with the button."""
-    return await send_form(http, "/settings", f"/campaigns/{campaign_id}/setup/launch")
+    return await send_form(http, "/settings", f"/campaigns/{campaign_id}/setup/launch", confirmed="yes")
 
 
 async def ask_test(http: httpx.AsyncClient, campaign_id: str, **fields: str) -> httpx.Response:
@@ -74,6 +74,52 @@ async def test_the_launch_names_contacts_and_finish_and_starts_the_campaign(
         CampaignRef(tenant_id=company.tenant_id, campaign_id=UUID(campaign_id))
     ]
     assert await status_of(company, campaign_id) == "running"
+
+
+async def test_nothing_is_launched_before_somebody_was_asked(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+) -> None:
+    campaign_id, lacking = await ready(company), await ready(company, lacking=1)
+    to = f"/campaigns/{campaign_id}/setup/launch"
+    async with signed_in(app, owner) as http:
+        form = fields_of(await http.get(check_at(campaign_id)), f'action="{to}"')
+        asked = await http.post(to, data=form)  # as a browser without script sends it
+        assert (asked.status_code, "Launch now? Contacts written to: 3." in asked.text) == (200, True)
+        assert (await status_of(company, campaign_id), workflows.calls) == ("draft", [])
+        refused = await http.post(f"/campaigns/{lacking}/setup/launch", data=form)
+        assert (refused.status_code, "Stands in the way:" in refused.text) == (422, True)
+        answer = await http.post(to, data=fields_of(asked, f'action="{to}"'))
+        assert answer.headers["location"] == f"/campaigns/{campaign_id}?done=running"
+        late = await http.post(to, data=form)
+        assert late.headers["location"] == f"/campaigns/{campaign_id}"
+    assert await status_of(company, campaign_id) == "running"
+
+
+async def test_a_test_is_sent_without_script_too_and_no_number_comes_into_an_address(
+    app: FastAPI, company: Company, owner: User, workflows: RecordingWorkflows
+) -> None:
+    campaign_id = await ready(company)
+    async with signed_in(app, owner) as http:
+        page = await http.get(check_at(campaign_id))
+        [tag] = re.findall(r'<form[^>]* id="test"[^>]*>', page.text)
+        assert 'method="post"' in tag
+        [to] = re.findall(r' action="([^"]*)"', tag)
+        form = {**fields_of(page, 'id="test"'), "message": "2"}
+        assert form["value.first_name"] == "Ana"
+        wrong = await http.post(to, data=form | {"phone": "12", "value.first_name": "Zoë"})
+        assert (wrong.status_code, "too short" in wrong.text) == (422, True)
+        assert "<h1>" in wrong.text
+        for kept in ('value="12"', '<option value="2" selected>', 'value="Zoë"'):
+            assert kept in wrong.text
+        assert workflows.calls == []
+        sent = await http.post(to, data=form | {"phone": "06 12 34 56 78", "message": "1"})
+        assert sent.status_code == 303
+        assert "12345678" not in sent.headers["location"]
+        told = await http.get(sent.headers["location"])
+        assert "The test waits for its turn." in told.text
+        assert "Hi Ana" in told.text
+        assert (await http.get(f"{check_at(campaign_id)}?test={uuid4()}")).status_code == 404
+    assert len(workflows.asked("send_single")) == 1
 
 
 async def test_a_launch_ahead_is_a_schedule(app: FastAPI, company: Company, owner: User) -> None:

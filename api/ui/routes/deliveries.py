@@ -14,6 +14,7 @@ from api.routes import deliveries
 from api.routes.deliveries import Action, DeliveryOut, DeliveryQuery, Resolution, Waiting
 from api.ui import campaign_words
 from api.ui.languages import _
+from api.ui.questions import Question, ask
 from api.ui.rendering import page
 from api.ui.visits import Operator, Viewer, Visit
 from db.reading.names import latest_campaigns, latest_channels, names_of_campaigns, names_of_channels
@@ -40,6 +41,19 @@ STATES: dict[str, str] = {
     "failed": _("Failed"),
     "refused": _("Not sent"),
 }
+
+ORDERS: dict[Action, str] = {Action.MARK_SENT: _("Mark as sent"), Action.RESEND: _("Send again")}
+QUESTIONS: dict[Action, tuple[str, str]] = {
+    Action.MARK_SENT: (
+        _("Mark 1 message as sent? Nothing is sent."),
+        _("Mark %(count)s messages as sent? Nothing is sent."),
+    ),
+    Action.RESEND: (
+        _("Send 1 message again? If it did arrive, the person gets it twice."),
+        _("Send %(count)s messages again? Whoever did get theirs gets it twice."),
+    ),
+}
+"""Before one is settled, and before several are."""
 
 router = APIRouter()
 
@@ -147,6 +161,7 @@ class Word(BaseModel):
     id: list[UUID] = []
     channel_id: str = ""
     campaign_id: str = ""
+    confirmed: str = ""
 
 
 @dataclass(slots=True)
@@ -163,22 +178,40 @@ class Settled:
 async def resolve_many(visit: Operator, word: Annotated[Word, Form()]) -> Response:
     """Settles all that were ticked."""
     wanted = list(dict.fromkeys(word.id))[:MOST]
+    query = Choice(channel_id=word.channel_id, campaign_id=word.campaign_id).query
+    if wanted and not word.confirmed:
+        chosen = [("channel_id", word.channel_id), ("campaign_id", word.campaign_id)]
+        fields = [*(("id", str(one)) for one in wanted), *chosen]
+        return _ask(visit, word.action, len(wanted), "/deliveries/resolve", _address(query), fields)
     done = await _settle(visit, wanted, word.action)
     if wanted and done.gone == len(wanted):
         raise NotFound("delivery")
-    query = Choice(channel_id=word.channel_id, campaign_id=word.campaign_id).query
     told = {"settled": done.settled, "meanwhile": done.meanwhile + done.gone, "left": len(done.left)}
     return RedirectResponse(_address(query, **told), status_code=303)
 
 
 @router.post("/deliveries/{delivery_id}/resolve")
-async def resolve_one(visit: Operator, delivery_id: UUID, action: Annotated[Action, Form()]) -> Response:
+async def resolve_one(
+    visit: Operator, delivery_id: UUID, action: Annotated[Action, Form()], confirmed: Annotated[str, Form()] = ""
+) -> Response:
     """Settles one."""
+    if not confirmed:
+        place = f"/deliveries/{(await deliveries.show(delivery_id, visit.caller)).id}"
+        return _ask(visit, action, 1, f"{place}/resolve", place, [])
     try:
         await deliveries.resolve(delivery_id, Resolution(action=action), visit.caller)
     except Conflict:
         return RedirectResponse(f"/deliveries/{delivery_id}?meanwhile=1", status_code=303)
     return RedirectResponse(f"/deliveries/{delivery_id}?settled=1", status_code=303)
+
+
+def _ask(visit: Visit, action: Action, count: int, to: str, back: str, fields: list[tuple[str, str]]) -> HTMLResponse:
+    """The question before a word is taken down, the same as the pages' scripts ask."""
+    title = visit.say(ORDERS[action])
+    one, many = QUESTIONS[action]
+    words = visit.say(one) if count == 1 else visit.say(many, count=count)
+    grave = action == Action.RESEND
+    return ask(visit, Question(title, words, title, to, back, [("action", action), *fields], grave=grave))
 
 
 async def _settle(visit: Visit, wanted: list[UUID], action: Action) -> Settled:

@@ -1,11 +1,13 @@
 """The wizard's last step: what a launch would meet, a test to oneself, and the launch."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form
 from pydantic import ValidationError
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import Conflict, NotFound, Unprocessable
 from api.routes.campaign_commands import STARTED, launch_check, start, test_send
@@ -13,9 +15,10 @@ from api.routes.campaign_shapes import CampaignOut
 from api.routes.contact_shapes import reason_text
 from api.routes.launch_shapes import LaunchCheck, LaunchProblem, TestSend
 from api.ui.languages import _
+from api.ui.questions import Question, ask
 from api.ui.rendering import Writer, fragment
 from api.ui.routes.campaign_orders import back, not_now
-from api.ui.routes.wizard_steps import draft_of, errors_in, form_of, step_page, whole_of
+from api.ui.routes.wizard_steps import address, draft_of, errors_in, form_of, step_page, whole_of
 from api.ui.visits import Editor, Operator, Visit
 from db.reading.audience import contact_beside
 from db.reading.deliveries import find_delivery
@@ -57,15 +60,31 @@ MENDED_AT = {"no_contacts": "audience", "missing_variables": "messages"}
 router = APIRouter()
 
 
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test to oneself as the page shows it: what was typed for it, and what its piece of the page is told."""
+
+    typed: dict[str, str] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that were typed, by variable."""
+        return {name.removeprefix(VALUE): text for name, text in self.typed.items() if name.startswith(VALUE)}
+
+
 @router.get("/campaigns/{campaign_id}/setup/check")
-async def show(visit: Editor, campaign_id: UUID) -> Response:
-    """Problems, warnings, numbers, and the two buttons."""
+async def show(visit: Editor, campaign_id: UUID, test: UUID | None = None) -> Response:
+    """Problems, warnings, numbers, and the two buttons; without script also what became of a `test`."""
     draft = await draft_of(visit, campaign_id)
-    return draft if isinstance(draft, Response) else await _page(visit, draft)
+    if isinstance(draft, Response):
+        return draft
+    tested = Tested(told=await _outcome(visit, campaign_id, test)) if test else Tested()
+    return await _page(visit, draft, tested=tested)
 
 
 @router.post("/campaigns/{campaign_id}/setup/check/test")
-async def test(visit: Operator, campaign_id: UUID) -> HTMLResponse:
+async def test(visit: Operator, campaign_id: UUID) -> Response:
     """Sends one message to oneself, by the API's own handler."""
     fields = await form_of(visit)
     values = {name.removeprefix(VALUE): text for name, text in fields.items() if name.startswith(VALUE) and text}
@@ -79,20 +98,28 @@ async def test(visit: Operator, campaign_id: UUID) -> HTMLResponse:
     try:
         sent = await test_send(campaign_id, TestSend.model_validate(asked), visit.caller)
     except (ValidationError, Unprocessable) as error:
-        told = fragment(visit, "wizard/test.html", errors=errors_in(visit, error), delivery=None)
-        return HTMLResponse(told, 422)
-    return await _outcome(visit, campaign_id, sent.delivery_id)
+        told = {"errors": errors_in(visit, error), "delivery": None}
+        if visit.is_partial:
+            return HTMLResponse(fragment(visit, "wizard/test.html", **told), 422)
+        draft = await draft_of(visit, campaign_id)
+        tested = Tested(fields, told)
+        return draft if isinstance(draft, Response) else await _page(visit, draft, tested=tested, status=422)
+    if visit.is_partial:
+        return await outcome(visit, campaign_id, sent.delivery_id)
+    return RedirectResponse(f"{address(campaign_id, 'check')}?test={sent.delivery_id}#test-result", status_code=303)
 
 
 @router.get("/campaigns/{campaign_id}/setup/check/test/{delivery_id}")
 async def outcome(visit: Editor, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
     """What became of a test; the page asks again until it is known."""
-    return await _outcome(visit, campaign_id, delivery_id)
+    return HTMLResponse(fragment(visit, "wizard/test.html", **await _outcome(visit, campaign_id, delivery_id)))
 
 
 @router.post("/campaigns/{campaign_id}/setup/launch")
-async def launch(visit: Operator, campaign_id: UUID) -> Response:
-    """Starts the campaign, or says again what stands in the way."""
+async def launch(visit: Operator, campaign_id: UUID, confirmed: Annotated[str, Form()] = "") -> Response:
+    """Starts the campaign, or says again what stands in the way; asks first where the page has not."""
+    if not confirmed:
+        return await _ask(visit, campaign_id)
     try:
         started = await start(campaign_id, visit.caller)
     except Unprocessable:
@@ -103,13 +130,26 @@ async def launch(visit: Operator, campaign_id: UUID) -> Response:
     return back(campaign_id, started.status)
 
 
-async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLResponse:
+async def _ask(visit: Visit, campaign_id: UUID) -> Response:
+    draft = await draft_of(visit, campaign_id)
+    if isinstance(draft, Response):
+        return draft
+    check = await launch_check(campaign_id, visit.caller)
+    if not check.ok:
+        return await _page(visit, draft, status=422)
+    to, back = f"/campaigns/{campaign_id}/setup/launch", address(campaign_id, "check")
+    title, yes = f"{visit.say('Launch')} · {draft.name}", visit.say("Launch the campaign")
+    return ask(visit, Question(title, _question(visit, draft, check), yes, to, back, grave=False))
+
+
+async def _page(visit: Visit, draft: CampaignOut, *, tested: Tested | None = None, status: int = 200) -> HTMLResponse:
     check = await launch_check(draft.id, visit.caller)
     texts = [draft.message_1, draft.message_2, *(variant.text for variant in draft.variants)]
     names = frozenset[str]().union(*(check_template(text).variables for text in texts))
     async with visit.caller.transaction() as session:
         contact = await contact_beside(session, draft.id)
-    values = contact.enrollment.variables if contact else {}
+    tested = tested or Tested()
+    values = (contact.enrollment.variables if contact else {}) | tested.values
     return step_page(
         visit,
         "check",
@@ -121,6 +161,8 @@ async def _page(visit: Visit, draft: CampaignOut, *, status: int = 200) -> HTMLR
         lacking=check.missing_variables.contacts[:LACKING_SHOWN],
         values={name: values.get(name, "") for name in sorted(names)},
         question=_question(visit, draft, check),
+        tested=tested,
+        **tested.told,
     )
 
 
@@ -139,24 +181,20 @@ def _question(visit: Visit, draft: CampaignOut, check: LaunchCheck) -> str:
     return visit.say(SCHEDULE_FOR_YEARS if late else SCHEDULE, start=writer.moment(draft.start_at), **about)
 
 
-async def _outcome(visit: Visit, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
+async def _outcome(visit: Visit, campaign_id: UUID, delivery_id: UUID) -> dict[str, Any]:
     async with visit.caller.transaction() as session:
         view = await find_delivery(session, delivery_id)
     if view is None or view.delivery.kind != DeliveryKind.TEST:
         raise NotFound("test")
     delivery = view.delivery
     status = DeliveryStatus(delivery.status)
-    return HTMLResponse(
-        fragment(
-            visit,
-            "wizard/test.html",
-            errors={},
-            delivery=delivery,
-            phone=view.phone,
-            said=OUTCOMES[status],
-            reason=reason_text(delivery.reason),
-            good=status == DeliveryStatus.SENT,
-            waits=status in UNDER_WAY,
-            campaign_id=campaign_id,
-        )
-    )
+    return {
+        "errors": {},
+        "delivery": delivery,
+        "phone": view.phone,
+        "said": OUTCOMES[status],
+        "reason": reason_text(delivery.reason),
+        "good": status == DeliveryStatus.SENT,
+        "waits": status in UNDER_WAY,
+        "campaign_id": campaign_id,
+    }

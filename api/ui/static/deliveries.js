@@ -28,7 +28,7 @@ document.addEventListener("submit", (event) => {
     return;
   }
   const words = form.getAttribute(`data-${event.submitter.value}-${count === 1 ? "one" : "many"}`);
-  if (!window.confirm(words.replace("{count}", count))) event.preventDefault();
+  confirmOrStop(event, words.replace("{count}", count));
 });
 
 document.addEventListener("DOMContentLoaded", tellTicked); // a browser that comes back keeps what was ticked

@@ -2,8 +2,20 @@
 // Not deferred: a button that is pressed while the page still loads must ask its question too.
 document.addEventListener("submit", (event) => {
   const words = event.target.dataset.confirm;
-  if (words && !window.confirm(words)) event.preventDefault();
+  if (words) confirmOrStop(event, words);
 });
+
+// The server asks on a page of its own where a form does not say that somebody was asked here.
+function confirmOrStop(event, words) {
+  if (!window.confirm(words)) {
+    event.preventDefault();
+    return;
+  }
+  if (event.target.querySelector('input[name="confirmed"]')) return;
+  const confirmed = document.createElement("input");
+  Object.assign(confirmed, { type: "hidden", name: "confirmed", value: "yes" });
+  event.target.append(confirmed);
+}
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
