@@ -146,6 +146,18 @@ def refused(find: Finder, typed: dict[str, str], button: str) -> Reach:
     return reach
 
 
+def unasked(find: Finder, form: str) -> Reach:
+    """Sends a form of a page (a selector) as a browser without script does: nobody was asked whether it shall be so."""
+
+    async def reach(page: Page, stack: Stack) -> Response | None:
+        await page.goto(find(stack), wait_until="load")
+        async with page.expect_navigation(wait_until="load") as sent:
+            await page.evaluate("(form) => document.querySelector(form).submit()", form)
+        return await sent.value
+
+    return reach
+
+
 def _welcome(stack: Stack) -> str:
     assert stack.welcome_url is not None
     return stack.welcome_url
@@ -178,6 +190,8 @@ STATES: dict[str, State] = {
         ),
         422,
     ),
+    "resend-question": State(unasked(PAGES["/deliveries/{delivery_id}"], ".choices form:last-child")),
+    "key-question": State(unasked(PAGES["/settings/keys"], 'form[action$="/revoke"]')),
     "channel-refused": State(refused(at("/channels/new"), MISTYPED, "Test and connect"), 422),
 }
 """The same pages in other states, seen by the owner."""

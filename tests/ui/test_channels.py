@@ -1,5 +1,6 @@
 """The pages of channels: tested before they are saved, changed, paused and resumed, and never telling a secret."""
 
+import asyncio
 import re
 from html import unescape
 from uuid import UUID, uuid4
@@ -7,9 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+import api.routes.channels
 from api.ui import live
 from api.ui.channel_forms import FOUND, NO_WORKER, WRONG
+from api.ui.routes.channels import SECRET_MADE
+from db.reading.channels import ChannelView, find_channel
 from db.secrets import SecretBox
 from db.tables import Channel, ChannelUsage, User
 from db.tables.columns import utc_now
@@ -58,6 +63,23 @@ async def test_a_channel_is_connected_once_its_account_was_tested(
     assert (row.rate_per_second, row.daily_quota) == (0.5, 200)
     assert row.send_window == {"start": "08:30", "end": "18:00", "time_zone": "Europe/Paris", "days": [2]}
     assert secrets.open_document(row.credentials)["token"] == TOKEN
+
+
+async def test_a_form_that_is_sent_twice_at_once_connects_one_channel_and_shows_it_both_times(
+    app: FastAPI, owner: User, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(session: AsyncSession, channel_id: UUID) -> ChannelView | None:
+        found = await find_channel(session, channel_id)
+        await asyncio.sleep(0.1)  # between looking for the channel and making it the second click comes
+        return found
+
+    monkeypatch.setattr(api.routes.channels, "find_channel", slowly)
+    async with signed_in(app, owner) as http:
+        form = TYPED | {"csrf": csrf_of(await http.get("/channels/new"))}
+        answers = await asyncio.gather(*(http.post("/channels/new", data=form) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len({made for answer in answers for made in MADE.findall(answer.text)}) == 1
+    assert await channels_of(company) == 2
 
 
 async def channels_of(company: Company) -> int:
@@ -283,11 +305,49 @@ async def test_a_new_webhook_secret_is_shown_once(
 ) -> None:
     place = f"/channels/{company.channel_id}"
     async with signed_in(app, owner) as http:
-        answer = await send_form(http, place, f"{place}/webhook-secret")
+        form = fields_of(await http.get(place), f'action="{place}/webhook-secret"') | {"confirmed": "yes"}
+        answer = await http.post(f"{place}/webhook-secret", data=form)
         secret = secrets.open((await stored_channel(company, company.channel_id)).webhook_secret)
         assert f"?secret={secret}" in answer.text
         assert secret != "hook-secret"
         assert secret not in (await http.get(place)).text
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_form_for_a_webhook_secret_that_is_sent_again_makes_no_other_and_says_what_to_do(
+    app: FastAPI, owner: User, company: Company, secrets: SecretBox, at_once: bool
+) -> None:
+    place = f"/channels/{company.channel_id}"
+    to = f"{place}/webhook-secret"
+    async with signed_in(app, owner) as http:
+        form = fields_of(await http.get(place), f'action="{to}"') | {"confirmed": "yes"}
+        if at_once:
+            answers = await asyncio.gather(*(http.post(to, data=form) for _ in range(2)))
+        else:
+            answers = [await http.post(to, data=form) for _ in range(2)]
+        secret = secrets.open((await stored_channel(company, company.channel_id)).webhook_secret)
+        made, refused = sorted(answers, key=lambda answer: answer.status_code)
+        assert (made.status_code, refused.status_code) == (200, 409)
+        assert f"?secret={secret}" in made.text
+        assert SECRET_MADE in refused.text
+        assert "?secret=" not in refused.text.replace("ends in ?secret=", "")
+        anew = await http.post(to, data=fields_of(refused, f'action="{to}"') | {"confirmed": "yes"})
+        assert anew.status_code == 200
+    assert secrets.open((await stored_channel(company, company.channel_id)).webhook_secret) != secret
+
+
+async def test_no_webhook_secret_is_made_before_somebody_was_asked(
+    app: FastAPI, owner: User, company: Company, secrets: SecretBox
+) -> None:
+    place = f"/channels/{company.channel_id}"
+    to = f"{place}/webhook-secret"
+    async with signed_in(app, owner) as http:
+        for sent in ({}, {"confirmed": "yes"}, {"once": "a-token-of-the-form"}):
+            asked = await send_form(http, place, to, **sent)
+            assert "Make a new secret? Replies and receipts are refused" in asked.text
+        assert secrets.open((await stored_channel(company, company.channel_id)).webhook_secret) == "hook-secret"
+        assert "?secret=" in (await http.post(to, data=fields_of(asked, f'action="{to}"'))).text
+    assert secrets.open((await stored_channel(company, company.channel_id)).webhook_secret) != "hook-secret"
 
 
 async def test_a_channel_of_another_tenant_is_not_there(

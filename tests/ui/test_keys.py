@@ -1,14 +1,17 @@
 """The page of API keys: made and shown once, with no more than one's own scopes, and revoked."""
 
+import asyncio
 import re
 from html import unescape
+from uuid import uuid4
 
+import pytest
 from fastapi import FastAPI
 
 from db.tables import User
 from domain.people import Role
 from tests.api.people import Company, client
-from tests.ui.people import add_user, csrf_of, send_form, signed_in
+from tests.ui.people import add_user, csrf_of, fields_of, send_form, signed_in
 
 PAGE = "/settings/keys"
 KEY = re.compile(r'value="(rl_[A-Za-z0-9_-]+)"')
@@ -30,7 +33,7 @@ async def test_a_key_is_shown_once_and_opens_the_api_until_it_is_revoked(
         async with client(app, key) as crm:
             assert (await crm.get("/api/campaigns")).status_code == 200
             place = REVOKE.findall(listed)[0]
-            assert (await send_form(http, PAGE, place)).headers["location"] == f"{PAGE}?revoked=1"
+            assert (await send_form(http, PAGE, place, confirmed="yes")).headers["location"] == f"{PAGE}?revoked=1"
             assert "The key is revoked" in (await http.get(f"{PAGE}?revoked=1")).text
             assert (await crm.get("/api/campaigns")).status_code == 401
     assert (await company.http.get("/api/campaigns")).status_code == 200
@@ -49,7 +52,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_nothing_is_made(app: FastA
 async def test_the_last_owners_key_stays(app: FastAPI, owner: User, company: Company) -> None:
     async with signed_in(app, owner) as http:
         [place] = REVOKE.findall((await http.get(PAGE)).text)
-        answer = await send_form(http, PAGE, place)
+        answer = await send_form(http, PAGE, place, confirmed="yes")
         assert answer.status_code == 409
         assert "This is the last owner's key." in unescape(answer.text)
     assert (await company.http.get("/api/campaigns")).status_code == 200
@@ -62,7 +65,7 @@ async def test_an_administrator_has_no_say_over_an_owners_key(app: FastAPI, comp
     async with signed_in(app, admin) as http:
         shown = (await http.get(PAGE)).text
         assert (REVOKE.findall(shown), 'value="owner"' in shown) == ([], False)
-        assert (await send_form(http, PAGE, place)).status_code == 403
+        assert (await send_form(http, PAGE, place, confirmed="yes")).status_code == 403
         assert (await send_form(http, PAGE, PAGE, name="More", scopes="owner")).status_code == 403
 
 
@@ -83,3 +86,47 @@ async def test_a_key_of_another_tenant_is_not_there(
         assert theirs not in (await http.get(PAGE)).text
         assert (await send_form(http, PAGE, f"{PAGE}/{theirs}/revoke")).status_code == 404
     assert (await rival.http.get("/api/campaigns")).status_code == 200
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_form_that_is_sent_twice_makes_one_key_and_shows_it_both_times(
+    app: FastAPI, owner: User, at_once: bool
+) -> None:
+    async with signed_in(app, owner) as http:
+        form = {**fields_of(await http.get(PAGE), f'action="{PAGE}"'), "name": "CRM", "scopes": "read"}
+        if at_once:
+            answers = await asyncio.gather(*(http.post(PAGE, data=form) for _ in range(3)))
+        else:
+            answers = [await http.post(PAGE, data=form) for _ in range(3)]
+        keys = {key for answer in answers for key in KEY.findall(answer.text)}
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        assert len(keys) == 1
+        assert (await http.get(PAGE)).text.count(">CRM</th>") == 1
+        async with client(app, keys.pop()) as crm:
+            assert (await crm.get("/api/campaigns")).status_code == 200
+        other = KEY.findall((await http.post(PAGE, data=form | {"name": "Shop"})).text)  # something else is typed
+        assert len(other) == 1
+        assert (await http.get(PAGE)).text.count(">Shop</th>") == 1
+
+
+async def test_a_form_that_was_refused_can_be_sent_again(app: FastAPI, owner: User) -> None:
+    async with signed_in(app, owner) as http:
+        refused = await send_form(http, PAGE, PAGE, name="CRM", once="a-token-of-the-form")
+        assert refused.status_code == 422
+        form = {**fields_of(refused, f'action="{PAGE}"'), "scopes": "read"}
+        assert form["once"] == "a-token-of-the-form"
+        assert len(KEY.findall((await http.post(PAGE, data=form)).text)) == 1
+
+
+async def test_nothing_is_revoked_before_somebody_was_asked(app: FastAPI, owner: User, company: Company) -> None:
+    async with signed_in(app, owner) as http:
+        await send_form(http, PAGE, PAGE, name="CRM <x>", scopes="read")
+        place = REVOKE.findall((await http.get(PAGE)).text)[0]
+        asked = await send_form(http, PAGE, place)
+        assert "Revoke the key CRM &lt;x&gt; for good?" in asked.text
+        assert "Revoked " not in (await http.get(PAGE)).text
+        sent = await http.post(place, data=fields_of(asked, f'action="{place}"'))
+        assert sent.headers["location"] == f"{PAGE}?revoked=1"
+        assert "Revoked " in (await http.get(PAGE)).text
+        for key_id in (uuid4(), "no-id"):
+            assert (await send_form(http, PAGE, f"{PAGE}/{key_id}/revoke")).status_code == 404

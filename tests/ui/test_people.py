@@ -9,12 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from api.ui import appointments
+from api.ui.routes.people import OVER
 from db.people import find_user
 from db.reading.people import find_person
 from db.tables import User
 from domain.people import Role
 from tests.api.people import BASE_URL, Company
-from tests.ui.people import PASSWORD, add_user, browser, csrf_of, enter, send_form, signed_in
+from tests.ui.people import PASSWORD, add_user, browser, csrf_of, enter, fields_of, send_form, signed_in
 
 PAGE = "/settings/people"
 LINK = re.compile(rf'value="{BASE_URL}(/welcome/[A-Za-z0-9_-]+)"')
@@ -34,7 +35,7 @@ async def person(company: Company, role: Role) -> User:
 
 
 async def act(http: httpx.AsyncClient, user: User, what: str, role: str = "viewer") -> httpx.Response:
-    return await send_form(http, PAGE, f"{PAGE}/{user.id}/{what}", role=role)
+    return await send_form(http, PAGE, f"{PAGE}/{user.id}/{what}", role=role, confirmed="yes")
 
 
 async def test_whoever_is_invited_chooses_a_password_by_the_link_that_is_shown_once(
@@ -184,3 +185,52 @@ async def test_a_person_of_another_tenant_is_not_there(app: FastAPI, owner: User
             assert (await act(http, theirs, what)).status_code == 404
     kept = await now(rival, theirs)
     assert (kept.role, kept.disabled_at) == ("viewer", None)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_invitation_that_is_sent_twice_shows_the_same_link_both_times(
+    app: FastAPI, owner: User, at_once: bool
+) -> None:
+    email = f"ann-{owner.id.hex[:8]}@example.com"
+    async with signed_in(app, owner) as http:
+        form = {**fields_of(await http.get(PAGE), f'action="{PAGE}" class'), "email": email, "name": "Ann"}
+        form["role"] = "operator"
+        if at_once:
+            answers = await asyncio.gather(*(http.post(PAGE, data=form) for _ in range(3)))
+        else:
+            answers = [await http.post(PAGE, data=form) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+        [link] = {link for answer in answers for link in LINK.findall(answer.text)}
+        for _ in range(2):  # what was refused is judged anew
+            taken = await http.post(PAGE, data=form | {"name": "Another Ann"})
+            assert (taken.status_code, appointments.TAKEN in taken.text) == (422, True)
+        async with browser(app) as theirs:
+            assert (await send_form(theirs, link, link, password="a password of Ann")).status_code == 303
+        late = await http.post(PAGE, data=form)
+        assert (late.status_code, LINK.findall(late.text)) == (409, [])
+        assert OVER in late.text
+
+
+async def test_a_new_link_that_is_sent_twice_stays_the_same(app: FastAPI, owner: User, viewer: User) -> None:
+    to = f"{PAGE}/{viewer.id}/link"
+    async with signed_in(app, owner) as http:
+        form = fields_of(await http.get(PAGE), f'action="{to}"') | {"confirmed": "yes"}
+        first, again = [LINK.findall((await http.post(to, data=form)).text) for _ in range(2)]
+    assert (len(first), again) == (1, first)
+    async with browser(app) as theirs:
+        assert (await theirs.get(first[0])).status_code == 200
+
+
+@pytest.mark.parametrize(("what", "words"), [("disable", "Disable The viewer?"), ("link", "Make a new link for The")])
+async def test_nothing_is_taken_from_a_person_before_somebody_was_asked(
+    app: FastAPI, owner: User, viewer: User, company: Company, what: str, words: str
+) -> None:
+    to = f"{PAGE}/{viewer.id}/{what}"
+    async with signed_in(app, owner) as http:
+        asked = await send_form(http, PAGE, to)
+        assert words in asked.text
+        assert LINK.findall(asked.text) == []
+        assert (await now(company, viewer)).disabled_at is None
+        done = await http.post(to, data=fields_of(asked, f'action="{to}"'))
+    assert done.headers.get("location", "") == (f"{PAGE}?done=disabled" if what == "disable" else "")
+    assert len(LINK.findall(done.text)) == (what == "link")

@@ -25,9 +25,12 @@ from api.ui.channel_forms import (
 )
 from api.ui.languages import _
 from api.ui.live import live, piece_of
+from api.ui.once import done_once, made_once
+from api.ui.questions import Question, ask
 from api.ui.rendering import page
 from api.ui.visits import Administrator, Viewer, Visit
 from db.engine import Database
+from db.people import new_token
 from db.reading.deliveries import count_waiting
 from domain.statuses import ChannelStatus, DeliveryStatus
 from workflows.handles import EngineUnavailable
@@ -50,6 +53,10 @@ DONE: dict[str, str] = {
     "stopped": _("The channel had stopped already; its state below says why."),
     "resumed": _("The channel is active; what it held goes on."),
 }
+SECRET_MADE = _(
+    "This form has made a new secret already, and the one before it is refused. If you did not see the whole new "
+    "address, make another one."
+)
 Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_-]*$")]
 
 router = APIRouter()
@@ -108,7 +115,8 @@ async def connect(visit: Administrator, form: Annotated[NewChannelForm, Form()])
         return _new(visit, form, wrong_fields(error))
     if errors := await _tested(visit, wanted.credentials):
         return _new(visit, form, errors)
-    made = await channels.connect(wanted, replace(visit.caller, idempotency_key=form.once or None))
+    caller = replace(visit.caller, idempotency_key=form.once or None)
+    made = await made_once(visit, form.once, ChannelOut, lambda: channels.connect(wanted, caller))
     return page(visit, "channels/connected.html", channel=made)
 
 
@@ -155,15 +163,18 @@ async def _page(
     errors: dict[str, str] | None = None,
     done: str = "",
     webhook_url: str = "",
+    said: str = "",
 ) -> HTMLResponse:
     async with visit.caller.transaction() as session:
         health = Health(channel, await held_by(session, channel.id))
     return page(
         visit,
         "channels/show.html",
-        status=422 if errors else 200,
+        status=422 if errors else 409 if said else 200,
         channel=channel,
         state=health,
+        said=said,
+        once=new_token(),
         form=form or LimitsForm.of(channel),
         device_id=device_id,
         errors=errors or {},
@@ -201,11 +212,29 @@ async def reconnect(visit: Administrator, channel_id: UUID, form: Annotated[Cred
 
 
 @router.post("/channels/{channel_id}/webhook-secret")
-async def renew_webhook_secret(visit: Administrator, channel_id: UUID) -> Response:
-    """Another secret for the webhook address; the whole address is shown this once."""
+async def renew_webhook_secret(
+    visit: Administrator,
+    channel_id: UUID,
+    confirmed: Annotated[str, Form()] = "",
+    once: Annotated[str, Form()] = "",
+) -> Response:
+    """Another secret for the webhook address; the whole address is shown this once, and a reload makes no other."""
+    channel = await channels.show(channel_id, visit.caller)
+    if not confirmed or not once:
+        return _ask_new_secret(visit, channel)
     wanted = ChannelChange.model_validate({"webhook_secret": secrets.token_urlsafe(24)})
-    changed = await channels.change(channel_id, wanted, visit.caller)
+    changed = await done_once(visit, once, lambda: channels.change(channel_id, wanted, visit.caller))
+    if changed is None:
+        return await _page(visit, channel, said=SECRET_MADE)
     return await _page(visit, changed, webhook_url=changed.webhook_url)
+
+
+def _ask_new_secret(visit: Visit, channel: ChannelOut) -> HTMLResponse:
+    words = visit.say(
+        "Make a new secret? Replies and receipts are refused until the new address is entered at the platform."
+    )
+    title, place = visit.say("Make a new secret"), f"/channels/{channel.id}"
+    return ask(visit, Question(title, words, title, f"{place}/webhook-secret", place, [("once", new_token())]))
 
 
 def back(channel_id: UUID, done: str) -> RedirectResponse:

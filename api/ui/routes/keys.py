@@ -8,13 +8,17 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.pagination import PageQuery
-from api.problems import Conflict
+from api.problems import Conflict, NotFound
 from api.routes import api_keys
 from api.routes.api_keys import ApiKeyMade, NewApiKey
 from api.ui.languages import _
+from api.ui.once import made_once
+from api.ui.questions import Question, ask
 from api.ui.rendering import page
 from api.ui.routes.channels import Cursor
 from api.ui.visits import Administrator, Visit
+from db.people import new_token
+from db.reading.api_keys import find_api_key
 from domain.people import Scope
 
 MEANINGS: dict[Scope, str] = {
@@ -41,10 +45,11 @@ router = APIRouter()
 
 
 class KeyForm(BaseModel):
-    """A key to be made, as typed."""
+    """A key to be made, as typed. `once` makes a form that is sent twice make one key, and show it both times."""
 
     name: str = ""
     scopes: list[str] = []
+    once: str = ""
 
 
 @router.get("/settings/keys")
@@ -79,6 +84,7 @@ async def _page(
         made=made,
         said=said,
         done=done,
+        once=new_token(),
         may=MAY,
         meanings={scope: words for scope, words in MEANINGS.items() if visit.may(scope)},
     )
@@ -92,14 +98,30 @@ async def create(visit: Administrator, form: Annotated[KeyForm, Form()]) -> HTML
     except ValidationError as error:
         errors = {str(each["loc"][0]): WRONG[str(each["loc"][0])] for each in error.errors()}
         return await _page(visit, status=422, form=form, errors=errors)
-    return await _page(visit, made=await api_keys.create(wanted, visit.caller))
+    made = await made_once(visit, form.once, ApiKeyMade, lambda: api_keys.create(wanted, visit.caller))
+    return await _page(visit, made=made)
 
 
 @router.post("/settings/keys/{key_id}/revoke")
-async def revoke(visit: Administrator, key_id: UUID) -> Response:
+async def revoke(visit: Administrator, key_id: UUID, confirmed: Annotated[str, Form()] = "") -> Response:
     """Revokes a key for good."""
+    if not confirmed:
+        return await _ask(visit, key_id)
     try:
         await api_keys.revoke(key_id, visit.caller)
     except Conflict:
         return await _page(visit, status=409, said=LAST)
     return RedirectResponse("/settings/keys?revoked=1", status_code=303)
+
+
+async def _ask(visit: Visit, key_id: UUID) -> Response:
+    async with visit.caller.transaction() as session:
+        key = await find_api_key(session, key_id)
+    if key is None:
+        raise NotFound("API key")
+    words = visit.say(
+        "Revoke the key %(name)s for good? Whatever uses it is refused from now on.",
+        name=key.name,
+    )
+    title = visit.say("Revoke")
+    return ask(visit, Question(title, words, title, f"/settings/keys/{key_id}/revoke", "/settings/keys"))

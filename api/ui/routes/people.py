@@ -1,7 +1,6 @@
 """The people of a tenant: who they are, inviting them, their roles, and letting them in again."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -13,16 +12,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.pagination import DEFAULT_LIMIT, decode_cursor, page_of
 from api.positions import BY_AGE
+from api.problems import NotFound
 from api.shapes import Name
 from api.ui import appointments
 from api.ui.appointments import Refused
 from api.ui.languages import _
+from api.ui.once import made_once
+from api.ui.questions import Question, ask
 from api.ui.rendering import page
 from api.ui.routes.channels import Cursor
 from api.ui.routes.sign_in import looks_like_an_address
 from api.ui.visits import Administrator, Visit
-from db.people import normal_email
-from db.reading.people import list_people
+from db.people import find_link, new_token, normal_email
+from db.reading.people import find_person, list_people
 from db.tables import User
 from domain.people import Role, may_appoint
 
@@ -45,25 +47,28 @@ DONE: dict[str, str] = {
     "disabled": _("The person is disabled and signed out everywhere."),
     "enabled": _("The person may sign in again."),
 }
+DISABLE = _("Disable %(name)s? They are signed out everywhere and cannot sign in until somebody enables them.")
+NEW_LINK = _("Make a new link for %(name)s? Links given before end. The password stays until the link is used.")
+OVER = _("This link is used or replaced by now. Make a new one if it is still needed.")
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 router = APIRouter()
 
 
 class Invitation(BaseModel):
-    """A person to be invited, as typed."""
+    """A person to be invited, as typed. `once` makes a form that is sent twice invite once, and show one link."""
 
     email: str = ""
     name: str = ""
     role: str = ""
+    once: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(BaseModel):
     """A link to be handed over, and to whom."""
 
     name: str
-    address: str
+    token: str
 
 
 @router.get("/settings/people")
@@ -97,6 +102,8 @@ async def _page(
         form=form or Invitation(),
         errors=errors or {},
         link=link,
+        address=f"{visit.services.public_url}/welcome/{link.token}" if link else "",
+        once=new_token(),
         said=said,
         done=done,
         roles=ROLES,
@@ -111,13 +118,18 @@ async def invite(visit: Administrator, form: Annotated[Invitation, Form()]) -> H
     if errors := _wrong(visit, form):
         return await _page(visit, status=422, form=form, errors=errors)
     email, name, role = normal_email(form.email), form.name.strip(), Role(form.role)
-    try:
+
+    async def make() -> Link:
         async with visit.caller.transaction() as session:
             user, token = await appointments.invite(session, visit.person.user, email, name, role, datetime.now(UTC))
+        return Link(name=user.name, token=token)
+
+    try:
+        link = await made_once(visit, form.once, Link, make)
     except Refused as refused:
         field = "email" if str(refused) == appointments.TAKEN else "role"
         return await _page(visit, status=422, form=form, errors={field: str(refused)})
-    return await _page(visit, link=_link(visit, user, token))
+    return await _with_link(visit, link)
 
 
 def _wrong(visit: Visit, form: Invitation) -> dict[str, str]:
@@ -133,8 +145,11 @@ def _wrong(visit: Visit, form: Invitation) -> dict[str, str]:
     return errors
 
 
-def _link(visit: Visit, user: User, token: str) -> Link:
-    return Link(user.name, f"{visit.services.public_url}/welcome/{token}")
+async def _with_link(visit: Visit, link: Link) -> HTMLResponse:
+    """The page with the link; a form that is sent again much later may find its link over."""
+    if await find_link(visit.services.database, link.token, datetime.now(UTC)) is None:
+        return await _page(visit, status=409, said=OVER)
+    return await _page(visit, link=link)
 
 
 @router.post("/settings/people/{user_id}/role")
@@ -144,8 +159,10 @@ async def change_role(visit: Administrator, user_id: UUID, role: Annotated[Role,
 
 
 @router.post("/settings/people/{user_id}/disable")
-async def disable(visit: Administrator, user_id: UUID) -> Response:
+async def disable(visit: Administrator, user_id: UUID, confirmed: Annotated[str, Form()] = "") -> Response:
     """Shuts a person out."""
+    if not confirmed:
+        return await _ask(visit, user_id, "disable", visit.say("Disable"), DISABLE)
     now = datetime.now(UTC)
     return await _done(visit, "disabled", lambda session, by: appointments.disable(session, by, user_id, now))
 
@@ -166,11 +183,33 @@ async def _done(visit: Visit, what: str, act: Callable[[AsyncSession, User], Awa
 
 
 @router.post("/settings/people/{user_id}/link")
-async def renew_link(visit: Administrator, user_id: UUID) -> HTMLResponse:
+async def renew_link(
+    visit: Administrator,
+    user_id: UUID,
+    confirmed: Annotated[str, Form()] = "",
+    once: Annotated[str, Form()] = "",
+) -> HTMLResponse:
     """Makes a new link and shows it, this once; the links before it end."""
-    try:
+    if not confirmed:
+        return await _ask(visit, user_id, "link", visit.say("New link"), NEW_LINK)
+
+    async def make() -> Link:
         async with visit.caller.transaction() as session:
             user, token = await appointments.renew_link(session, visit.person.user, user_id, datetime.now(UTC))
+        return Link(name=user.name, token=token)
+
+    try:
+        link = await made_once(visit, once, Link, make)
     except Refused as refused:
         return await _page(visit, status=409, said=str(refused))
-    return await _page(visit, link=_link(visit, user, token))
+    return await _with_link(visit, link)
+
+
+async def _ask(visit: Visit, user_id: UUID, act: str, title: str, words: str) -> HTMLResponse:
+    async with visit.caller.transaction() as session:
+        user = await find_person(session, user_id)
+    if user is None:
+        raise NotFound("person")
+    question = visit.say(words, name=user.name)
+    fields = [("once", new_token())]
+    return ask(visit, Question(title, question, title, f"/settings/people/{user_id}/{act}", "/settings/people", fields))
