@@ -204,6 +204,26 @@ def test_no_key_to_an_account_comes_into_a_proxys_log() -> None:
     assert set(re.findall(r"request>headers>(\w+) delete", caddy)) == {"Authorization", "Cookie", "Referer"}
 
 
+def test_no_log_of_a_proxy_but_the_one_that_hides_keys_holds_an_address() -> None:
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    servers = re.findall(r"^server \{\n(.+?)^\}", nginx, re.DOTALL | re.MULTILINE)
+    assert len(servers) == 2
+    for server in servers:
+        [access] = re.findall(r"^    access_log (.+);", server, re.MULTILINE)  # without one nginx writes whole requests
+        assert access == "off" or access.endswith(" relance")
+        [level] = re.findall(r"^    error_log \S+ (\w+);", server, re.MULTILINE)
+        assert level in {"crit", "alert", "emerg"}, "at `error` a request that meets no upstream is written as it came"
+    caddy = (DEPLOY / "proxy" / "Caddyfile").read_text()
+    [excluded] = re.findall(r"^\{\n[^{}]*\tlog default \{\s+exclude ([^\n]+)\n", caddy, re.MULTILINE)
+    assert {"http.log.error", "http.log.access"} <= set(excluded.split())
+
+
+def test_the_way_to_https_takes_no_line_end_from_an_address() -> None:
+    nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
+    [target] = re.findall(r"return 301 (\S+);", nginx)
+    assert set(re.findall(r"\$\w+", target)) <= {"$server_name", "$host", "$request_uri"}, "$uri is decoded"
+
+
 def test_every_stream_of_events_is_passed_on_as_it_comes() -> None:
     nginx = (DEPLOY / "proxy" / "nginx.conf").read_text()
     [[pattern, block]] = re.findall(r"location ~ (\S+) \{(.+?)\}", nginx, re.DOTALL)
