@@ -40,14 +40,20 @@ class Standing:
     campaign: CampaignProgress
     doings: Doings
     last: bool = False
-    taken_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def expected_end(self) -> datetime | None:
-        """When the last Message 1 is out if all goes on as now; None if that is beyond telling."""
+        """The minute in which the last Message 1 is out if all goes on as now; None if that is beyond telling."""
         if self.campaign.status != CampaignStatus.RUNNING or not self.campaign.eta_seconds:
             return None
-        return end_after(self.taken_at, self.campaign.eta_seconds)
+        end = end_after(self.taken_at, self.campaign.eta_seconds)
+        return None if end is None else end.replace(second=0, microsecond=0)
+
+    @property
+    def seen(self) -> object:
+        """The end too: while nothing goes out, it is the end that moves with the clock, and not the estimate."""
+        return self.campaign.seen, self.doings, self.expected_end
 
 
 PageHub = Hub[tuple[UUID, UUID], Standing]

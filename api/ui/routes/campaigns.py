@@ -60,6 +60,11 @@ class Listing:
     older: str | None
     last: bool = False
 
+    @property
+    def seen(self) -> object:
+        """The rows and the way on."""
+        return [(row.campaign.seen, row.channel_name) for row in self.rows], self.older
+
 
 ListKey = tuple[UUID, Asked]
 ListHub = Hub[ListKey, Listing]

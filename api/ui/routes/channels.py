@@ -63,6 +63,11 @@ class Health:
     held: int
     last: bool = False
 
+    @property
+    def seen(self) -> object:
+        """All of it."""
+        return self.channel, self.held
+
 
 HealthHub = Hub[tuple[UUID, UUID], Health]
 WORDS = {"states": STATES, "counted_to": COUNTED_TO}
