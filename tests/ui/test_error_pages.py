@@ -41,7 +41,7 @@ async def test_a_refusal_and_a_bug_leave_the_menu_where_it_is(
 async def test_without_a_database_no_form_is_offered_that_would_be_refused(
     app: FastAPI, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
+    async def away(*_: object, **__: object) -> None:
         raise ConnectionRefusedError
 
     async with signed_in(app, owner) as http, browser(app) as stranger:

@@ -20,7 +20,7 @@ from api.ui.live import live, piece_of
 from api.ui.recent import Recent
 from api.ui.rendering import fragment, page
 from api.ui.routes.campaign_orders import NOTICES, ORDERS
-from api.ui.visits import Viewer, Visit
+from api.ui.visits import Viewer, ViewersPage, Visit
 from db.engine import Database
 from db.reading.course import Point, read_course
 from db.reading.overview import Doings, read_doings
@@ -108,7 +108,7 @@ async def _test(visit: Visit, campaign: CampaignProgress) -> VariantsOut | None:
 
 
 @router.get("/campaigns/{campaign_id:uuid}/live")
-async def watch(campaign_id: UUID, visit: Viewer) -> StreamingResponse:
+async def watch(campaign_id: UUID, visit: ViewersPage) -> StreamingResponse:
     """The same as it changes."""
     async with visit.caller.transaction() as session:
         await found(session, campaign_id)
@@ -136,7 +136,7 @@ async def _course(visit: Visit, campaign_id: UUID) -> list[Point]:
 
 
 @router.get("/campaigns/{campaign_id:uuid}/chart.json")
-async def chart(campaign_id: UUID, visit: Viewer) -> JSONResponse:
+async def chart(campaign_id: UUID, visit: ViewersPage) -> JSONResponse:
     """How it went, as columns for the chart; at most 300 points."""
     points = await _course(visit, campaign_id)
     return JSONResponse(

@@ -15,7 +15,7 @@ from api.problems import Unprocessable
 from api.rehearsals import in_turn, read_facts
 from api.ui.languages import _
 from api.ui.rendering import fragment, page
-from api.ui.visits import Editor, Viewer, Visit
+from api.ui.visits import EditorsPage, Viewer, Visit
 from rehearsal.apart import RehearsalFailed
 from rehearsal.facts import Assumptions, Brief
 from rehearsal.result import LeftOut, Limit, Rehearsed
@@ -76,7 +76,7 @@ async def show(campaign_id: UUID, visit: Viewer) -> HTMLResponse:
 
 
 @router.get("/campaigns/{campaign_id}/rehearsal/events")
-async def events(campaign_id: UUID, visit: Editor) -> StreamingResponse:
+async def events(campaign_id: UUID, visit: EditorsPage) -> StreamingResponse:
     """Rehearses for as long as somebody listens: `progress` events, one `result`, and the `end`."""
     given = ASKED | {name: text for name, text in visit.request.query_params.items() if name in ASKED}
     assumed, errors = read(given)
