@@ -34,10 +34,10 @@ class Answering:
         """Whether a reply was answered in the last seconds."""
         return self._last is not None and self._clock() - self._last < ANSWERING_SECONDS
 
-    async def give_way(self, began: float) -> None:
-        """Rests after a step of an activity that began at this reading of the clock, if people are answered.
+    async def give_way(self, took: float) -> None:
+        """Rests after a step of an activity that took so many seconds, if people are being answered.
 
         A worker that is told to stop does not: it has little time left for what it has begun.
         """
         if self.is_going_on() and not activity.is_worker_shutdown():
-            await self._sleep(min(LONGEST_REST_SECONDS, REST * (self._clock() - began)))
+            await self._sleep(min(LONGEST_REST_SECONDS, REST * took))

@@ -49,6 +49,9 @@ START_TAKES = timedelta(milliseconds=12)
 NOT_DUE = timedelta(seconds=1)
 """What is started this long before it is due may take its time: nobody waits for it, while people wait for answers."""
 
+PATIENCE_SECONDS = 60.0
+"""A launch takes its time for so long at most: its campaign judges how its sends fare only when it is over."""
+
 LOOK_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 2.0
 
@@ -65,11 +68,12 @@ class CampaignRecords(Campaigns):
         self._client = client
         self._workflows = Workflows(client)
         self._starts = asyncio.Semaphore(STARTS_AT_ONCE)
+        self._ahead = asyncio.Lock()
 
     @activity.defn(name="campaigns.plan")
     async def plan(self, campaign: CampaignRef) -> CampaignPlan:
-        """Reads how the campaign is to be run."""
-        row = await self._plan(campaign)
+        """Reads how the campaign is to be run; it is a draft still if its start was never written down."""
+        row = await self._plan(campaign, once_written=True)
         return CampaignPlan.model_validate(row._asdict())
 
     @activity.defn(name="campaigns.launch")
@@ -88,14 +92,25 @@ class CampaignRecords(Campaigns):
         first_at = max(request.first_at, datetime.now(UTC) + START_TAKES)
         async with self._database.tenant(campaign.tenant_id) as session:
             turn = await launching.take_turn(session, campaign, plan, request.size, first_at, request.delay_seconds)
+        hurry_from = time.monotonic() + PATIENCE_SECONDS
         for index, contact in enumerate(turn.batch):
             at = first_at + timedelta(seconds=index * request.delay_seconds)
-            await self._start(campaign, plan, contact, at)
+            if at - datetime.now(UTC) > NOT_DUE and time.monotonic() < hurry_from:
+                await self._start_ahead(campaign, plan, contact, at)
+            else:
+                await self._start(campaign, plan, contact, at)
         async with self._database.tenant(campaign.tenant_id) as session:
             await running.mark_launched(session, campaign.tenant_id, campaign.campaign_id, turn.batch)
         return LaunchResult(started=len(turn.batch), exhausted=turn.is_last, first_at=first_at, opens_at=turn.opens_at)
 
-    async def _start(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> None:
+    async def _start_ahead(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> None:
+        """Starts what is not due yet: whoever is due need not wait until those have rested."""
+        async with self._ahead:
+            took = await self._start(campaign, plan, contact, at)
+            await self._answering.give_way(took)
+
+    async def _start(self, campaign: CampaignRef, plan: Row[Any], contact: running.Next, at: datetime) -> float:
+        """Starts one contact's workflow; returns the seconds that it took once its turn had come."""
         enrollment = EnrollmentRef(
             tenant_id=campaign.tenant_id, campaign_id=campaign.campaign_id, contact_id=contact.contact_id
         )
@@ -114,8 +129,7 @@ class CampaignRecords(Campaigns):
                 self._meter.prevented("repeated_start")
                 if await self._is_older(start):
                     await self._begin(start, at, WorkflowIDConflictPolicy.TERMINATE_EXISTING)
-            if at - datetime.now(UTC) > NOT_DUE:
-                await self._answering.give_way(began)
+            return time.monotonic() - began
 
     async def _begin(self, start: EnrollmentInput, at: datetime, conflict: WorkflowIDConflictPolicy) -> None:
         enrollment = start.enrollment
@@ -222,6 +236,7 @@ class CampaignRecords(Campaigns):
             stop=StopRequest(reason="cancelled"),
         )
 
-    async def _plan(self, campaign: CampaignRef) -> Row[Any]:
+    async def _plan(self, campaign: CampaignRef, *, once_written: bool = False) -> Row[Any]:
+        names = (campaign.tenant_id, campaign.campaign_id)
         async with self._database.tenant(campaign.tenant_id) as session:
-            return await running.read_plan(session, campaign.tenant_id, campaign.campaign_id)
+            return await running.read_plan(session, *names, once_written=once_written)

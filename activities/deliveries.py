@@ -97,14 +97,14 @@ class ChannelDeliveries(Deliveries):
     @activity.defn(name="deliveries.send")
     async def send(self, request: DeliveryRequest) -> Receipt:
         """Sends once under the request's idempotency key; repeating it returns the same receipt."""
-        if request.kind == DeliveryKind.MESSAGE_2:
-            self._answering.begins()
         async with heartbeating():
             step = await self._ledger.claim(request, self._times.lease, self._times.grace)
             found_settled = self._meter.found_settled(step)
             if isinstance(step, Unsettled):
                 step = await self._settle(step, request)
             if isinstance(step, Granted):
+                if request.kind == DeliveryKind.MESSAGE_2:
+                    self._answering.begins()
                 step = await self._call(step, request)
             if not found_settled:
                 self._meter.count(step, request)

@@ -93,7 +93,7 @@ def _reader(database: Database) -> ReadSnapshot:
     async def read(tenant_id: UUID, campaign_id: UUID) -> Snapshot:
         async with database.tenant(tenant_id) as session:
             body = await shown(session, campaign_id)
-        return Snapshot(body.model_dump_json(), last=body.status in OVER)
+        return Snapshot(body.model_dump_json(), last=body.status in OVER, seen=body.seen)
 
     return read
 

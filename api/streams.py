@@ -29,6 +29,10 @@ class Ending(Protocol):
     def last(self) -> bool:
         """Whether nothing will follow."""
 
+    @property
+    def seen(self) -> object:
+        """What of it people see, and as finely as they need it: it is news when this is not what it was."""
+
 
 Key = TypeVar("Key", bound=Hashable)
 State = TypeVar("State", bound=Ending)
@@ -54,7 +58,7 @@ class Feed(Generic[State]):
 
     def publish(self, state: State) -> None:
         """Tells the viewers, if this is news."""
-        if self._latest is None or self._latest.state != state:
+        if self._latest is None or self._latest.state.seen != state.seen:
             self._latest = Change(self._latest.number + 1 if self._latest else 1, state)
             self._wake()
 
@@ -162,10 +166,11 @@ class Hub(Generic[Key, State]):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A campaign's progress as JSON; `last` when nothing will follow."""
+    """A campaign's progress as JSON."""
 
     body: str
     last: bool
+    seen: object
 
 
 Watched = tuple[UUID, UUID]

@@ -15,6 +15,9 @@ STOPPED_BECAUSE = {
 }
 """Ends that leave nothing to be sent, and what is said of a message that was held until then."""
 
+UNANSWERED = frozenset({Outcome.NO_REPLY, Outcome.UNKNOWN})
+"""Ends that a reply on record stands against: it is to be answered."""
+
 _LOCK = text("""
     SELECT closed_at, replied_at FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR UPDATE
@@ -42,7 +45,8 @@ _TEXT_WAITS = text("""
         JOIN enrollments e ON e.tenant_id = i.tenant_id AND e.channel_id = i.channel_id
         JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
         WHERE i.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id
-          AND i.processed_at IS NULL AND i.problem IS NULL AND i.received_at <= e.reply_deadline
+          AND i.processed_at IS NULL AND i.problem IS NULL
+          AND (e.reply_deadline IS NULL OR i.received_at <= e.reply_deadline)
           AND i.normalised -> 'facts' @> jsonb_build_array(jsonb_build_object('fact', 'text', 'phone', c.phone))
     )
 """)
@@ -55,19 +59,20 @@ class TextWaits(Exception):
 async def close_enrollment(
     session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contact_id: UUID, outcome: Outcome
 ) -> tuple[bool, UUID | None]:
-    """Closes and returns (True, None); or, if it was to end as "no reply" and a reply is on record, (False, its id).
+    """Closes and returns (True, None); or, if a reply is on record that it was to end without, (False, its id).
 
     Recording a reply takes the same lock: it commits before, and is found here, or comes after, and finds it closed.
-    Raises `TextWaits` while a text that came in time waits to be processed.
+    Raises `TextWaits` while a text that came in time waits to be processed. A Message 1 of unknown outcome has no
+    deadline yet, so every text that waits is in time.
     """
     named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "contact_id": contact_id}
     row = (await session.execute(_LOCK, named)).one()
     if row.closed_at is not None:
         return True, None
-    if outcome == Outcome.NO_REPLY and row.replied_at is not None:
+    if outcome in UNANSWERED and row.replied_at is not None:
         interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
         return False, interaction_id
-    if outcome == Outcome.NO_REPLY and (await session.execute(_TEXT_WAITS, named)).scalar_one():
+    if outcome in UNANSWERED and (await session.execute(_TEXT_WAITS, named)).scalar_one():
         raise TextWaits
     await session.execute(_CLOSE, {**named, "outcome": outcome.value})
     if (reason := STOPPED_BECAUSE.get(outcome)) is not None:

@@ -71,8 +71,11 @@ async def sign_in(database: Database, user: User, browser: str | None, now: date
     return token
 
 
-async def find_session(database: Database, token: str, now: datetime) -> SignedIn | None:
-    """Whom a browser's token stands for; None when it is unknown, over, or the person may not sign in any more."""
+async def find_session(database: Database, token: str, now: datetime, *, by_itself: bool = False) -> SignedIn | None:
+    """Whom a browser's token stands for; None when it is unknown, over, or the person may not sign in any more.
+
+    What a page asks `by_itself` is no use of the session: an open page would keep it for ever.
+    """
     async with database.by_token(hash_token(token)) as session:
         query = select(UserSession).where(col(UserSession.token_hash) == hash_token(token))
         found = (await session.exec(query)).one_or_none()
@@ -83,7 +86,7 @@ async def find_session(database: Database, token: str, now: datetime) -> SignedI
         tenant = await session.get_one(Tenant, found.tenant_id)
         if user.disabled_at is not None:
             return None
-        if now - found.seen_at >= SEEN_NOTED_EVERY:
+        if now - found.seen_at >= SEEN_NOTED_EVERY and not by_itself:
             await session.exec(update(UserSession).where(col(UserSession.id) == found.id).values(seen_at=now))
             await session.exec(update(User).where(col(User.id) == user.id).values(seen_at=now))
     return SignedIn(user, tenant, found)

@@ -21,6 +21,8 @@ _PLAN = text("""
     JOIN tenants t ON t.id = c.tenant_id
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)
+# Its starter holds the row until it has written the start down, or has given up: which of both is to be seen.
+_PLAN_ONCE_WRITTEN = text(f"{_PLAN.text} FOR SHARE OF c")
 _MARK = text("""
     UPDATE campaigns SET status = :status,
            paused_reason = CASE WHEN :pacing_only THEN paused_reason ELSE :reason END,
@@ -179,9 +181,12 @@ def _named(tenant_id: UUID, campaign_id: UUID) -> dict[str, Any]:
     return {"tenant_id": tenant_id, "campaign_id": campaign_id}
 
 
-async def read_plan(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> Row[Any]:
-    """The plan's columns."""
-    return (await session.execute(_PLAN, _named(tenant_id, campaign_id))).one()
+async def read_plan(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, *, once_written: bool = False
+) -> Row[Any]:
+    """The plan's columns; `once_written`: waits for whoever is just starting the campaign."""
+    plan = _PLAN_ONCE_WRITTEN if once_written else _PLAN
+    return (await session.execute(plan, _named(tenant_id, campaign_id))).one()
 
 
 async def write_state(

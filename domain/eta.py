@@ -11,6 +11,13 @@ def end_after(start: datetime, seconds: float) -> datetime | None:
     return start + timedelta(seconds=seconds) if seconds <= LONGEST_TOLD.total_seconds() else None
 
 
+def in_steps(seconds: float) -> float:
+    """An estimate in steps that are worth telling even if nothing else changed: of a second in the last minute, of ten
+    in the last hour, else of a minute. While windows are closed it falls with the clock, at every look."""
+    step = 1 if seconds < 60 else 10 if seconds < 3600 else 60
+    return seconds // step * step
+
+
 def eta_seconds(
     remaining: int,
     delay_seconds: float,

@@ -88,11 +88,11 @@ def instants(day: date, window: SendWindow) -> set[datetime]:
         readings = [datetime.combine(day, wall, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
         found.update(readings)
         if readings[0] != readings[1]:
-            found.add(_clock_change(min(readings), max(readings), zone))
+            found.add(clock_change(min(readings), max(readings), zone))
     return found
 
 
-def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """The instant (UTC, whole seconds) between the two at which the zone's offset changes."""
     offset = before.astimezone(zone).utcoffset()
     low, high = int(before.timestamp()), int(after.timestamp())

@@ -33,7 +33,7 @@ async def rehearsing(brief: Brief) -> AsyncGenerator[Progress | Rehearsed, None]
             if said.result is not None:
                 yield said.result
                 return
-    raise RehearsalFailed("the rehearsal's process ended without a result; its errors are on standard error")
+    raise RehearsalFailed("The rehearsal's process ended without a result; its errors are on standard error.")
 
 
 async def rehearsed(brief: Brief) -> Rehearsed:
@@ -42,7 +42,7 @@ async def rehearsed(brief: Brief) -> Rehearsed:
         async for step in steps:
             if isinstance(step, Rehearsed):
                 return step
-    raise RehearsalFailed("the rehearsal ended without a result")
+    raise RehearsalFailed("The rehearsal ended without a result.")
 
 
 @asynccontextmanager

@@ -1,18 +1,23 @@
 """What a rehearsal shows: the calendar of sends, when it begins and ends, who replies, and which limits bind."""
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from domain.statuses import CampaignStatus, DeliveryKind
+from domain.window import clock_change
 from rehearsal.facts import Frozen
 
 STEPS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 86_400))
 """A calendar has rows of the shortest of these that needs no more than `MOST_ROWS`."""
 
 MOST_ROWS = 36
+
+HOUR = timedelta(hours=1)
 
 
 class Limit(StrEnum):
@@ -150,20 +155,43 @@ def step_for(first: datetime, last: datetime) -> timedelta:
     return next((step for step in STEPS if span / step <= MOST_ROWS), STEPS[-1])
 
 
-def calendar_of(sent: Iterable[Sent], replies: Iterable[datetime], step: timedelta) -> list[CalendarRow]:
-    """Rows of equal length, without the empty ones before the first and after the last."""
-    counts: dict[datetime, Counter[str]] = {}
+def calendar_of(
+    sent: Iterable[Sent], replies: Iterable[datetime], step: timedelta, zone: ZoneInfo
+) -> list[CalendarRow]:
+    """Rows that begin as clocks of the zone show, without the empty ones before the first and after the last."""
     moments = [(message.at, str(message.kind.value)) for message in sent] + [(at, "replies") for at in replies]
-    for at, what in moments:
-        counts.setdefault(_row_of(at, step), Counter())[what] += 1
-    if not counts:
+    if not moments:
         return []
-    first, last = min(counts), max(counts)
-    rows = round((last - first) / step) + 1
-    starts = (first + index * step for index in range(rows))
-    return [CalendarRow(starts_at=at, **counts.get(at, Counter())) for at in starts]
+    starts = _starts(min(at for at, _ in moments), max(at for at, _ in moments), step, zone)
+    counts = [Counter[str]() for _ in starts]
+    for at, what in moments:
+        counts[bisect_right(starts, at) - 1][what] += 1
+    return [CalendarRow(starts_at=at, **count) for at, count in zip(starts, counts, strict=True)]
 
 
-def _row_of(at: datetime, step: timedelta) -> datetime:
-    epoch = datetime(2000, 1, 1, tzinfo=UTC)
-    return epoch + ((at - epoch) // step) * step
+def _starts(first: datetime, last: datetime, step: timedelta, zone: ZoneInfo) -> list[datetime]:
+    """Where rows begin (UTC), from the one that `first` is in to that of `last`: whenever a clock on the wall shows a
+    multiple of the step since midnight. So each day is one row, also where the clocks change and it has 23 or 25 h."""
+    walls = [at.astimezone(zone).replace(tzinfo=None) for at in (first, last)]
+    around = abs((walls[1] - walls[0]) - (last - first)) + step
+    wall = min(walls) - around
+    midnight = datetime.combine(wall.date(), time())
+    wall = midnight + (wall - midnight) // step * step
+    found: set[datetime] = set()
+    while wall <= max(walls) + around:
+        found.update(_shown_at(wall, zone, twice=step <= HOUR))
+        wall += step
+    starts = sorted(found)
+    return starts[bisect_right(starts, first) - 1 : bisect_right(starts, last)]
+
+
+def _shown_at(wall: datetime, zone: ZoneInfo, *, twice: bool) -> Iterator[datetime]:
+    """When (UTC) a clock of the zone shows that; the first instant after it where the clocks leap over it. Of an hour
+    that comes twice, the second time too if `twice`: a longer row goes on through both."""
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if second < first:
+        yield clock_change(second, first, zone)
+        return
+    yield first
+    if twice and second > first:
+        yield second

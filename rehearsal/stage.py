@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -46,14 +47,14 @@ def program() -> str:
     beside = Path(sys.executable).parent / PROGRAM
     found = str(beside) if beside.exists() else shutil.which(PROGRAM)
     if found is None:
-        raise RehearsalError(f"the program `{PROGRAM}` is missing: run `make install`")
+        raise RehearsalError(f"The program `{PROGRAM}` is missing: run `make install`.")
     return found
 
 
 async def rehearse(brief: Brief, told: Told = lambda _: None) -> Rehearsed:
     """Plays the campaign to its end and says what happened. Raises RehearsalError."""
     if not brief.campaign.contacts:
-        raise RehearsalError("no contact of the campaign waits for Message 1: there is nothing to rehearse")
+        raise RehearsalError("No contact of this campaign waits for Message 1: there is nothing to rehearse.")
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=program(), data_converter=pydantic_data_converter, runtime=_quiet()
     )
@@ -176,6 +177,6 @@ def _result(brief: Brief, roll: Roll, starts_at: datetime, ends_at: datetime, to
         not_sent=roll.not_sent(),
         limits=limits_of(roll.sent),
         step_seconds=step.total_seconds(),
-        calendar=calendar_of(roll.sent, replies, step),
+        calendar=calendar_of(roll.sent, replies, step, ZoneInfo(brief.campaign.time_zone)),
         took_seconds=round(took, 3),
     )

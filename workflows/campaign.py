@@ -95,10 +95,10 @@ class Campaign:
             process.opened = True
             if process.campaign.reopen and plan.status == CampaignStatus.COMPLETED:
                 await self._requeue()
-        if plan.start_at is not None and process.status in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
+        if plan.start_at is not None and process.status == CampaignStatus.SCHEDULED:
             await self._wait_for_start(plan.start_at)
         async with process.lock:
-            if process.status in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
+            if process.status == CampaignStatus.SCHEDULED:
                 await process.mark(CampaignStatus.RUNNING)
 
     async def _wait_for_start(self, start_at: datetime) -> None:

@@ -54,8 +54,11 @@ class Process:
 
     @property
     def over(self) -> bool:
-        """Nothing more is to be launched or waited for."""
-        return self.status in (CampaignStatus.CANCELLED, CampaignStatus.COMPLETED)
+        """Nothing more is to be launched or waited for.
+
+        A draft is over too: whoever started it could not write that down, and told its operator so.
+        """
+        return self.status in (CampaignStatus.DRAFT, CampaignStatus.CANCELLED, CampaignStatus.COMPLETED)
 
     @property
     def halted(self) -> bool:

@@ -134,7 +134,8 @@ class Enrollment:
     async def _wait_for_release(self, receipt: Receipt, seen: int, kind: DeliveryKind, what: str) -> bool:
         """False when there is nothing more to wait for: stopped, or an unknown Message 1 that nobody settled in time.
 
-        An unknown Message 2 is what an answer ends with: it waits for whoever settles it, however long.
+        An unknown Message 2 is what an answer ends with: it waits for whoever settles it, however long. So does an
+        unknown Message 1 that was replied to.
         """
         unknown = receipt.outcome == ReceiptOutcome.UNKNOWN
         limit = None
@@ -143,14 +144,20 @@ class Enrollment:
         if receipt.hold_until is not None:
             limit = max(timedelta(milliseconds=10), receipt.hold_until - workflow.now())
         self._say(f"{what} {receipt.outcome}: {receipt.reason}")
+
+        def over() -> bool:
+            return self._stop is not None or self._releases > seen
+
         try:
             await workflow.wait_condition(
-                lambda: self._stop is not None or self._releases > seen,
-                timeout=limit,
-                timeout_summary=f"{what} {receipt.outcome}: {receipt.reason}",
+                over, timeout=limit, timeout_summary=f"{what} {receipt.outcome}: {receipt.reason}"
             )
         except TimeoutError:
-            return not unknown
+            if not unknown:
+                return True
+            if self._reply is None and await self._ends(Outcome.UNKNOWN):
+                return False
+            await workflow.wait_condition(over)
         return self._stop is None
 
     def _window_left(self, message_1: Receipt) -> timedelta:
@@ -170,7 +177,11 @@ class Enrollment:
             self._say("Reply window over; looking once for a reply that was recorded but not signalled")
 
     async def _ends_without_reply(self) -> bool:
-        result = await self._close(Outcome.NO_REPLY)
+        return await self._ends(Outcome.NO_REPLY)
+
+    async def _ends(self, outcome: Outcome) -> bool:
+        """Closes it on record, unless a reply is found there that was not signalled."""
+        result = await self._close(outcome)
         if not result.closed:
             self._reply = ReplyReceived(interaction_id=result.interaction_id)
         return result.closed
@@ -178,10 +189,7 @@ class Enrollment:
     async def _end_without_message_1(self, receipt: Receipt) -> EnrollmentResult:
         if self._stop is not None:
             return await self._stopped(self._stop)
-        outcome = ENDED[receipt.outcome]
-        if receipt.outcome == ReceiptOutcome.UNKNOWN:
-            await self._close(outcome)
-        return self._ended(outcome, receipt.reason)
+        return self._ended(ENDED[receipt.outcome], receipt.reason)
 
     async def _close(self, outcome: Outcome) -> CloseResult:
         return await workflow.execute_local_activity_method(

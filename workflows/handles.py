@@ -73,10 +73,12 @@ class Workflows:
         return self.client.namespace
 
     async def start_campaign(self, campaign: CampaignRef, channel_id: UUID, name: str) -> None:
-        """Starts a campaign's workflow; one that runs already is left alone. Raises `EngineUnavailable`.
+        """Starts a campaign's workflow. Raises `EngineUnavailable`; the start may have come about all the same.
 
-        To reopen one that is still closing raises `CampaignRefused`.
+        What runs under the id of a draft is left from a start that was not written down, and is about to end: it makes
+        way. To reopen one that is still closing raises `CampaignRefused`.
         """
+        ghosts = WorkflowIDConflictPolicy.FAIL if campaign.reopen else WorkflowIDConflictPolicy.TERMINATE_EXISTING
         try:
             await self.client.start_workflow(
                 "Campaign",
@@ -84,14 +86,14 @@ class Workflows:
                 id=ids.campaign_workflow_id(campaign.campaign_id),
                 task_queue=ids.TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=ghosts,
                 search_attributes=search_attributes(campaign.tenant_id, channel_id, campaign.campaign_id),
                 static_summary=f"Campaign {name}",
                 static_details="Launches one workflow per contact, batch by batch, and takes stock after each batch.",
                 rpc_timeout=ANSWER_WITHIN,
             )
         except WorkflowAlreadyStartedError as error:
-            if campaign.reopen:
-                raise CampaignRefused("The campaign is just ending; ask again in a moment.") from error
+            raise CampaignRefused("The campaign is just ending; ask again in a moment.") from error
         except RPCError as error:
             raise _unavailable(error) from error
 

@@ -1,5 +1,6 @@
 """One message outside any campaign: a test send to oneself."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -12,12 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import IRREVERSIBLE
     from workflows.ports import Deliveries
 
-GIVE_UP = timedelta(days=1)
+ASK_AGAIN = timedelta(days=1)
+"""What holds a message without an end is told when it goes; this is for one that could not be told."""
 
 
 @workflow.defn(name="SingleDelivery")
 class SingleDelivery:
-    """Sends once; a hold is waited for, at most a day."""
+    """Sends once; a hold, or an outcome that nobody knows, is waited for however long, as in a campaign."""
 
     def __init__(self) -> None:
         self._releases = 0
@@ -37,21 +39,17 @@ class SingleDelivery:
             )
             if receipt.outcome not in (ReceiptOutcome.HELD, ReceiptOutcome.UNKNOWN):
                 return receipt
-            if not await self._wait(receipt, seen):
-                return receipt
+            await self._wait(receipt, seen)
 
     @workflow.signal
     async def release(self) -> None:
         """What held the message may be gone: ask the ledger again."""
         self._releases += 1
 
-    async def _wait(self, receipt: Receipt, seen: int) -> bool:
-        limit = GIVE_UP
+    async def _wait(self, receipt: Receipt, seen: int) -> None:
+        limit = ASK_AGAIN
         if receipt.hold_until is not None:
             limit = max(timedelta(milliseconds=10), receipt.hold_until - workflow.now())
         workflow.set_current_details(f"{receipt.outcome}: {receipt.reason}")
-        try:
+        with suppress(TimeoutError):  # the hold may be over
             await workflow.wait_condition(lambda: self._releases > seen, timeout=limit, timeout_summary=receipt.reason)
-        except TimeoutError:
-            return receipt.hold_until is not None
-        return True

@@ -1,7 +1,7 @@
 """What is said and told of campaigns."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +14,7 @@ from api.routes.variant_shapes import VariantIn, Variants
 from api.shapes import Moment, Name, Number, Shape, Whole
 from db.reading.progress import Progress
 from db.tables import Campaign
+from domain.eta import in_steps
 from domain.pacing import DAY_SECONDS, Pacing
 from domain.progress import Counts
 from domain.statuses import CampaignStatus
@@ -171,6 +172,11 @@ class CampaignProgress(CampaignOut):
         "null while one of them can be written to."
     )
     last_contact_id: UUID | None = Field(description="Who was sent Message 1 last.")
+
+    @property
+    def seen(self) -> Self:
+        """The same with the estimate in steps: whoever watches is told no more often that it fell with the clock."""
+        return self.model_copy(update={"eta_seconds": in_steps(self.eta_seconds)})
 
 
 def campaign_out(campaign: Campaign) -> CampaignOut:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.routing import Match, Mount
-from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api.dependencies import Services
 from api.ui.errors import install_handlers
+from api.ui.files import Files
 from api.ui.headers import SecurityHeaders
 from api.ui.passwords import Passwords
 from api.ui.routers import routes
@@ -42,6 +42,6 @@ def create_ui(services: Services, passwords: Passwords | None = None) -> FastAPI
     services.hubs.extend((ui.state.campaign_list, ui.state.campaign_page, ui.state.channel_page))
     install_handlers(ui)
     ui.router.routes.extend(routes())
-    ui.mount("/static", StaticFiles(directory=STATIC), name="static")
+    ui.mount("/static", Files(STATIC), name="static")
     ui.add_middleware(SecurityHeaders, https=services.public_url.startswith("https://"))
     return ui

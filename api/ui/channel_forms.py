@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from api.platforms import Platform
 from api.routes.channel_shapes import ChannelChange, ChannelOut, NewChannel
 from api.ui.languages import _
+from api.ui.numbers import two_ways, with_point
 from db.people import new_token
 from workflows.ports import Finding
 
@@ -16,8 +17,8 @@ WRONG: dict[str, str] = {
     "token": _("Paste the API key as the platform shows it, without spaces."),
     "device_id": _("Paste the device's id as the platform shows it, without spaces."),
     "webhook_secret": _("Use 1 to 200 characters."),
-    "rate_per_second": _("Write a number of messages per second, from 0.00001 to 1,000."),
-    "daily_quota": _("Write a whole number up to 10,000,000, or leave it empty for no limit."),
+    "rate_per_second": _("Write a number of messages per second, from 0.00001 to 1000."),
+    "daily_quota": _("Write a whole number up to 10000000, or leave it empty for no limit."),
     "send_window": _("Write both times as 09:00, a zone as Europe/Paris, and choose at least one day."),
 }
 
@@ -144,13 +145,19 @@ class NewChannelForm(CredentialsForm, LimitsForm):
 
 def wrong_fields(error: ValidationError) -> dict[str, str]:
     """The sentence for each field that is wrong."""
-    places = [str(part) for each in error.errors() for part in each["loc"]]
-    return {place: WRONG[place] for place in places if place in WRONG}
+    found = [(str(part), each["input"]) for each in error.errors() for part in each["loc"]]
+    return {place: _sentence(place, given) for place, given in found if place in WRONG}
+
+
+def _sentence(place: str, given: object) -> str:
+    if place == "rate_per_second" and isinstance(given, str):
+        return two_ways(given) or WRONG[place]
+    return WRONG[place]
 
 
 def _number(typed: str, kind: type[int] | type[float]) -> int | float | str:
-    """The number as people write it, with a comma or a point; the text itself where it is none."""
+    """The number as people write it, with a comma or a point; the text itself where it is none, or could be two."""
     try:
-        return kind(typed.strip().replace(",", "."))
+        return kind(with_point(typed))
     except ValueError:
         return typed

@@ -18,14 +18,18 @@ from db.away import DATABASE_ERRORS, is_away
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 NOT_FOUND = _("There is nothing at this address.")
+NOT_SO = _("This address cannot be opened by itself, or not in this way. Go back to the page that led here.")
 AWAY = _("The database does not answer. Nothing was changed; try again.")
 BUG = _("Something went wrong on our side. The log has the details; please report it.")
 TITLES = {
     403: _("Not allowed"),
     404: _("Not found"),
+    405: _("Not possible this way"),
     409: _("Not possible now"),
     503: _("Try again in a moment"),
 }
+PLAIN = {404: NOT_FOUND, 405: NOT_SO}
+"""What is said where the framework says no more than the name of the status."""
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -50,7 +54,9 @@ async def _sign_in(request: Request, _error: SignInNeeded) -> Response:
 async def _http(request: Request, error: HTTPException) -> Response:
     await _meet(request)
     plain = error.detail == http.HTTPStatus(error.status_code).phrase
-    return _told(request, error.status_code, NOT_FOUND if error.status_code == 404 and plain else error.detail)
+    answer = _told(request, error.status_code, PLAIN.get(error.status_code, error.detail) if plain else error.detail)
+    answer.headers.update(error.headers or {})  # of a 405, what the address does take
+    return answer
 
 
 async def _invalid(request: Request, _error: RequestValidationError) -> Response:

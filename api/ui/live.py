@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
-from api.streams import HEARTBEAT, Change, Ending, Hub, Key, State
+from api.streams import HEARTBEAT, HEARTBEAT_SECONDS, Change, Ending, Hub, Key, State
 from api.ui.rendering import fragment
 from api.ui.visits import Visit
 
@@ -29,11 +29,16 @@ def live(visit: Visit, hub: Hub[Key, State], key: Key, event: str, write: Write)
 
 
 async def _stream(visit: Visit, hub: Hub[Key, State], key: Key, event: str, write: Write) -> AsyncIterator[bytes]:
+    """A change that is none in words, as of an estimate that only the clock moved, is not told: the piece stays."""
     until = monotonic() + LONGEST_STREAM_SECONDS
+    last, spoke_at = b"", monotonic()
     yield RETRY
     async with aclosing(hub.changes(key)) as changes:
         async for change in changes:
-            yield HEARTBEAT if change is None else _told(visit, change, event, write)
+            told = last if change is None else _told(visit, change, event, write)
+            if told != last or change is None or monotonic() - spoke_at >= HEARTBEAT_SECONDS:
+                yield HEARTBEAT if told == last else told
+                last, spoke_at = told, monotonic()
             if monotonic() > until:
                 return
 
@@ -43,14 +48,15 @@ def _told(visit: Visit, change: Change[Any], event: str, write: Write) -> bytes:
     reader = (event, visit.language, visit.scopes)
     told = change.told.get(reader)
     if told is None:
-        told = change.told[reader] = encoded(event, change.number, write(visit, change.state))
+        told = change.told[reader] = encoded(event, write(visit, change.state))
     return told
 
 
-def encoded(event: str, number: int, piece: str) -> bytes:
-    """A piece of a page as a server-sent event: each of its lines is a line of data."""
+def encoded(event: str, piece: str) -> bytes:
+    """A piece of a page as a server-sent event: each of its lines is a line of data. It has no number, so that two that
+    say the same are the same; nothing asks for what came after a number, since a viewer gets the present state."""
     data = "".join(f"data: {line}\n" for line in piece.splitlines())
-    return f"event: {event}\nid: {number}\n{data}\n".encode()
+    return f"event: {event}\n{data}\n".encode()
 
 
 def piece_of(template: str, **context: Any) -> Write:

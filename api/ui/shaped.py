@@ -109,6 +109,10 @@ _WORDS = (
     _("unexpected char %(got)s at %(count)s"),
     _("unexpected %(got)s, expected %(wanted)s"),
     _("unexpected %(got)s"),
+    # what is typed into a form
+    _("“%(typed)s” can be read in two ways. Write %(whole)s or %(decimal)s."),
+    # why a rehearsal has no result
+    _("The program `%(name)s` is missing: run `make install`."),
     # what the API refuses, and what is away
     _("The request has 1 error: %(field)s: %(said)s"),
     _("The request has %(count)s errors: %(field)s: %(said)s"),

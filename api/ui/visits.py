@@ -92,11 +92,12 @@ class Visit:
         return translate(self.language, message, **values)
 
 
-async def look_up(request: Request) -> Visit:
-    """The visit with the person who is signed in; error pages find it kept with the request."""
-    services = services_of(request)
-    token = request.cookies.get(SESSION_COOKIE)
-    found = await find_session(services.database, token, datetime.now(UTC)) if token else None
+async def look_up(request: Request, *, by_itself: bool = False) -> Visit:
+    """The visit with the person who is signed in; error pages find it kept with the request.
+
+    `by_itself`: the page asks, and nobody used it.
+    """
+    found = await _found(request, by_itself=by_itself)
     language = chosen(
         found.user.language if found else None,
         request.cookies.get(LANGUAGE_COOKIE),
@@ -107,6 +108,13 @@ async def look_up(request: Request) -> Visit:
         request.state.principal = Principal(found.tenant.id, found.user.id, frozenset())
     request.state.visit = visit = Visit(request, language, csrf, found)
     return visit
+
+
+async def _found(request: Request, *, by_itself: bool) -> SignedIn | None:
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return None
+    return await find_session(services_of(request).database, token, datetime.now(UTC), by_itself=by_itself)
 
 
 def visit_so_far(request: Request) -> Visit:
@@ -136,11 +144,11 @@ async def _refuse_foreign(request: Request, token: str) -> None:
         raise ForeignForm
 
 
-def with_scope(scope: Scope) -> Callable[..., Awaitable[Visit]]:
+def with_scope(scope: Scope, *, by_itself: bool = False) -> Callable[..., Awaitable[Visit]]:
     """A dependency: the visit of a person who may do that. Raises SignInNeeded, ForeignForm or Forbidden."""
 
     async def visit(request: Request) -> Visit:
-        found = await look_up(request)
+        found = await look_up(request, by_itself=by_itself)
         if found.signed_in is None:
             raise SignInNeeded
         if request.method not in READS:
@@ -157,6 +165,10 @@ Viewer = Annotated[Visit, Depends(with_scope(Scope.READ))]
 Editor = Annotated[Visit, Depends(with_scope(Scope.WRITE))]
 Operator = Annotated[Visit, Depends(with_scope(Scope.SEND))]
 Administrator = Annotated[Visit, Depends(with_scope(Scope.ADMIN))]
+
+# The same persons at addresses that a page asks again and again while nobody touches it.
+ViewersPage = Annotated[Visit, Depends(with_scope(Scope.READ, by_itself=True))]
+EditorsPage = Annotated[Visit, Depends(with_scope(Scope.WRITE, by_itself=True))]
 
 
 def set_cookie(visit: Visit, response: Response, name: str, value: str, *, seconds: int | None = None) -> None:

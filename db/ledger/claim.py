@@ -22,6 +22,7 @@ from db.ledger.attempts import (
     Unsettled,
     as_it_stands,
     lock_attempt,
+    lock_delivery,
 )
 from db.ledger.clock import clock
 from db.ledger.facts import Facts, read_facts
@@ -127,13 +128,14 @@ async def confirm(
     """
     delivery = await lock_attempt(session, granted.attempt)
     if delivery is None:
-        return await as_it_stands(session, granted.attempt)
+        return await _settled_meanwhile(session, granted)
     now = await clock(session)
     if delivery.status != DeliveryStatus.SENDING or delivery.claim_expires_at is None:
         return InFlight(0.0)
     facts = await read_facts(await driver_of(session), request, delivery)
     verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.breaker_probe_at is not None))
     if verdict.decision == Decision.REFUSE:
+        await _give_back_probe(session, granted, delivery, now)
         return await record.refused(session, delivery, verdict, now)
     if verdict.decision == Decision.HOLD:
         await _take_back(session, delivery, granted, now)
@@ -146,7 +148,7 @@ async def let_go(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
     """The maker of a claim did not call and will not: the delivery is as it was before, but that its slot is past."""
     delivery = await lock_attempt(session, granted.attempt)
     if delivery is None or delivery.status != DeliveryStatus.SENDING:
-        return await as_it_stands(session, granted.attempt)
+        return await _settled_meanwhile(session, granted)
     now = await clock(session)
     await _take_back(session, delivery, granted, now)
     delivery.status = DeliveryStatus.QUEUED
@@ -158,9 +160,20 @@ async def let_go(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
 
 async def _take_back(session: AsyncSession, delivery: Delivery, granted: Granted, now: datetime) -> None:
     """An attempt that did not come to its call counts for nothing; its probe is the next one's to make."""
+    await _give_back_probe(session, granted, delivery, now)
+    uncount(delivery, granted)
+
+
+async def _settled_meanwhile(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
+    """Somebody else settled the delivery before its maker called: what the platform is worth the next one finds out."""
+    delivery = await lock_delivery(session, granted.attempt.delivery_id)
+    await _give_back_probe(session, granted, delivery, await clock(session))
+    return await as_it_stands(session, granted.attempt)
+
+
+async def _give_back_probe(session: AsyncSession, granted: Granted, delivery: Delivery, now: datetime) -> None:
     if (probe_at := granted.breaker_probe_at) is not None:
         await give_back_probe(await driver_of(session), delivery.tenant_id, delivery.channel_id, probe_at, now)
-    uncount(delivery, granted)
 
 
 def uncount(delivery: Delivery, granted: Granted) -> None:

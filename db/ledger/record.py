@@ -176,7 +176,7 @@ async def unknown(
     if first:
         delivery.errors += 1 if is_platforms else 0
         delivery.settle_after = settle_after
-        await settle_probe(session, delivery, PROBE_FAILED)
+        await settle_probe(session, delivery, PROBE_FAILED if is_platforms else PROBE_WANTED)
         await enrollments.set_message(session, delivery, MessageStatus.UNKNOWN)
         log(session, delivery, DeliveryStatus.UNKNOWN, reason, at)
     await session.flush()

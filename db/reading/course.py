@@ -22,11 +22,20 @@ _SPAN = text("""
         (SELECT max(at) FROM campaign_samples WHERE campaign_id = :campaign_id AND error_rate IS NOT NULL)
     )
 """)
-# An epoch of its own for each campaign: the first point is its start.
+# An epoch of its own for each campaign: the first point is its start. Message 2 is found by when the platform was
+# first asked to send it, which an index knows and which is not after it was sent.
 _SENT = text("""
-    SELECT date_bin(make_interval(secs => :step), message_1_at, :begun) AS point, count(*) AS sent
-    FROM enrollments
-    WHERE campaign_id = :campaign_id AND message_1_at >= :begun AND message_1_at <= :until GROUP BY 1
+    SELECT point, CAST(sum(sent) AS bigint) AS sent FROM (
+        SELECT date_bin(make_interval(secs => :step), message_1_at, :begun) AS point, count(*) AS sent
+        FROM enrollments
+        WHERE campaign_id = :campaign_id AND message_1_at >= :begun AND message_1_at <= :until GROUP BY 1
+        UNION ALL
+        SELECT date_bin(make_interval(secs => :step), sent_at, :begun), count(*)
+        FROM deliveries
+        WHERE campaign_id = :campaign_id AND kind = 'message_2'
+          AND first_asked_at >= :begun AND first_asked_at <= :until
+          AND sent_at >= :begun AND sent_at <= :until GROUP BY 1
+    ) each_message GROUP BY 1
 """)
 _SAMPLES = text("""
     SELECT date_bin(make_interval(secs => :step), at, :begun) AS point,

@@ -1,6 +1,6 @@
 """The end of an enrollment that has to wait for a stored text: quiet, and left to a timer of the server."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -37,3 +37,36 @@ async def test_an_end_that_waits_for_a_text_is_no_failure_and_holds_no_worker(da
 
     assert caught.value.category == ApplicationErrorCategory.BENIGN, "it would log a traceback each time"
     assert (caught.value.next_retry_delay or timedelta(0)) > RECORD["local_retry_threshold"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NO_REPLY, Outcome.UNKNOWN])
+async def test_an_end_without_an_answer_stands_back_behind_a_reply_on_record(
+    database: Database, outcome: Outcome
+) -> None:
+    world = await World.make(database)
+    person = await world.person(status="unknown", replied_at=datetime.now(UTC))
+    at = EnrollmentRef(tenant_id=world.tenant_id, campaign_id=world.campaign_id, contact_id=person.contact_id)
+
+    result = await ActivityEnvironment().run(
+        EnrollmentRecords(database).close, CloseRequest(enrollment=at, outcome=outcome)
+    )
+
+    assert not result.closed
+    assert (await person.enrollment()).closed_at is None
+
+
+async def test_an_unknown_message_1_does_not_end_while_a_text_is_not_acted_on(database: Database) -> None:
+    world = await World.make(database)
+    person = await world.person(status="unknown")
+    fact = TextFact(provider_message_id=uuid4().hex, phone=person.phone, text="Yes")
+    event = IncomingEvent(
+        channel_id=world.channel_id, dedupe_key=uuid4().hex, event_name="message:in:new", raw=b"{}", facts=[fact]
+    )
+    async with database.tenant(world.tenant_id) as session:
+        await store_event(session, world.tenant_id, event)
+    at = EnrollmentRef(tenant_id=world.tenant_id, campaign_id=world.campaign_id, contact_id=person.contact_id)
+
+    with pytest.raises(ApplicationError, match="a text waits"):
+        await ActivityEnvironment().run(
+            EnrollmentRecords(database).close, CloseRequest(enrollment=at, outcome=Outcome.UNKNOWN)
+        )

@@ -5,9 +5,11 @@ The states that a death leaves behind are the table of docs/ledger.md.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.deliveries import ChannelDeliveries
 from connectors.errors import Transient
@@ -15,7 +17,7 @@ from db.engine import Database
 from domain.deliveries import DeliveryRequest, ReceiptOutcome
 from domain.receipts import RECEIPTS
 from tests.activities.crashing import CrashingDatabase
-from tests.ledger_world import Person, World, sender, settle
+from tests.ledger_world import Person, World, attempt, sender, settle, until
 from tests.platform_double import Answer, Crash, PlatformDouble, crash, take, take_then_crash
 
 RUNS = 50
@@ -149,16 +151,31 @@ def test_no_point_of_a_send_ends_in_a_state_that_only_a_platform_reports() -> No
     assert {point.delivery for point in POINTS} & (RECEIPTS - {"sent"}) == set()
 
 
-@pytest.mark.parametrize(("lookup_problems", "errors"), [([], 0), ([Transient("no connection")], 1)])
+@pytest.mark.parametrize(
+    ("lookup_problems", "errors", "probe"), [([], 0, "wanted"), ([Transient("no connection")], 1, "failed")]
+)
 async def test_a_death_of_ours_is_no_error_of_the_campaign_but_a_platform_that_does_not_answer_is(
-    database: Database, lookup_problems: list[BaseException], errors: int
+    database: Database, lookup_problems: list[BaseException], errors: int, probe: str
 ) -> None:
     world = await World.make(database)
     person = await world.person()
+    await world.run("UPDATE campaigns SET probe = 'wanted' WHERE id = :campaign")
     platform = PlatformDouble(answers=[crash], lookup_problems=lookup_problems)
     deliveries = sender(database, platform)
     with pytest.raises(Crash):
         await settle(deliveries, person.message_1())
+    seen: list[str] = []
+
+    async def looked_up() -> bool:
+        with suppress(ApplicationError):
+            await attempt(deliveries, person.message_1())
+        [campaign] = await world.run("SELECT probe FROM campaigns WHERE id = :campaign")
+        seen.append(campaign.probe)
+        return await person.status() == "unknown"
+
+    await until(looked_up)
+    assert seen[-1] == probe, "whether its probe met an error of the platform"
+    await world.run("UPDATE campaigns SET probe = NULL WHERE id = :campaign")
 
     assert (await settle(deliveries, person.message_1())).outcome == ReceiptOutcome.SENT
 

@@ -200,6 +200,58 @@ async def test_the_probe_of_a_platform_that_was_down_is_given_back_with_its_clai
     assert (await world.channel()).breaker["state"] == "closed"
 
 
+class SoonAway(FarAway):
+    """Its slots begin soon, but not before what happens in between is known."""
+
+    async def claim(self, request: DeliveryRequest, lease: timedelta, grace: timedelta) -> Claim:
+        """As granted, but for the slot."""
+        step = await super().claim(request, lease, grace)
+        assert isinstance(step, Granted)
+        return replace(step, call_at=step.call_at - 59)
+
+
+async def test_the_probe_of_a_platform_that_was_down_is_given_back_where_its_message_is_refused(
+    database: Database,
+) -> None:
+    world = await World.make(database)
+    person, platform = await world.person(), PlatformDouble()
+    next_one = await (await world.another_campaign()).person()
+    await world.run(
+        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
+           'open_until', now() - interval '1 second') WHERE id = :channel"""
+    )
+    ledger = SoonAway(database)
+    waiting = asyncio.create_task(
+        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
+    )
+    await ledger.claimed.wait()
+    await world.run("UPDATE campaigns SET status = 'cancelled' WHERE id = :campaign")
+
+    assert (await waiting).outcome == ReceiptOutcome.REFUSED
+    assert platform.calls == []
+    assert (await attempt(sender(database, platform), next_one.message_1())).outcome == ReceiptOutcome.SENT
+    assert (await world.channel()).breaker["state"] == "closed"
+
+
+async def test_the_probe_is_given_back_where_its_message_was_settled_meanwhile(database: Database) -> None:
+    world = await World.make(database)
+    person, next_one, platform = await world.person(), await world.person(), PlatformDouble()
+    await world.run(
+        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
+           'open_until', now() - interval '1 second') WHERE id = :channel"""
+    )
+    ledger = SoonAway(database)
+    waiting = asyncio.create_task(
+        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
+    )
+    await ledger.claimed.wait()
+    await world.run("UPDATE deliveries SET status = 'sent', sent_at = now() WHERE tenant_id = :tenant")
+
+    assert (await waiting).outcome == ReceiptOutcome.SENT
+    assert platform.calls == []
+    assert (await attempt(sender(database, platform), next_one.message_1())).outcome == ReceiptOutcome.SENT
+
+
 async def test_what_was_called_while_it_was_looked_up_is_not_sent_on_what_the_look_up_said(database: Database) -> None:
     world = await World.make(database)
     person, platform = await world.person(), PlatformDouble(answers=[take_then_drop], visible=False)

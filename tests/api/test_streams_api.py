@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -14,6 +16,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.dependencies import Services
+from api.streams import POLL_SECONDS
 from db.engine import Database
 from db.secrets import SecretBox
 from tests.api.campaign_rows import change_enrollment, change_row, listed
@@ -22,6 +25,7 @@ from tests.api.people import BASE_URL, Company, make_company, phone
 from tests.api.server import serving
 
 PATIENCE = 15.0
+LOOKS = 6
 
 
 @dataclass
@@ -139,6 +143,24 @@ async def _watch(company: Company, campaign_id: str, seen: asyncio.Event) -> str
             seen.set()
         assert await ended(lines)
     return status
+
+
+async def test_an_estimate_that_falls_with_the_clock_alone_is_not_told_at_each_look(served: Served) -> None:
+    company = served.company
+    opens = datetime.now(ZoneInfo("Europe/Paris")) + timedelta(hours=6)
+    hours = {"start": f"{opens:%H:%M}", "end": f"{opens + timedelta(hours=1):%H:%M}", "zone": "tenant"}
+    campaign = await company.campaign(send_window=hours)
+    await company.contacts(campaign["id"], {"phone": phone(1)})
+    await change_row(company, campaign["id"], status="running")
+    events = []
+    async with company.http.stream("GET", f"/api/campaigns/{campaign['id']}/events") as answer:
+        lines = answer.aiter_lines()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOKS * POLL_SECONDS):
+                while True:
+                    events.append(await next_event(lines))
+    assert events[0]["data"]["eta_seconds"] > 5 * 3600
+    assert len(events) <= 2  # a minute may have ended meanwhile
 
 
 async def test_a_viewer_who_leaves_stops_the_poller(served: Served) -> None:

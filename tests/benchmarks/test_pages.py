@@ -38,7 +38,7 @@ LISTED = 20
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(900)]
 
 # Every fifth contact waits, held; the others were sent Message 1 one after the other over the last 14 hours: one in ten
-# failed, and of one in ten the outcome is unknown.
+# failed, and of one in ten the outcome is unknown. One in ten answered and was sent Message 2.
 _ROWS = (
     """INSERT INTO contacts (id, tenant_id, phone)
        SELECT gen_random_uuid(), :tenant, '+337' || lpad(i::text, 8, '0') FROM generate_series(1, :contacts) i""",
@@ -58,6 +58,11 @@ _ROWS = (
               CASE WHEN held THEN 'held' WHEN status IN ('failed', 'unknown') THEN status ELSE 'sent' END,
               reason, CASE WHEN held THEN 'daily quota of 500' END,
               'Hello you', message_1_at FROM enrollments WHERE campaign_id = :campaign""",
+    """INSERT INTO deliveries (id, tenant_id, channel_id, contact_id, campaign_id, kind, idempotency_key, status,
+                               body, first_asked_at, sent_at)
+       SELECT gen_random_uuid(), tenant_id, channel_id, contact_id, campaign_id, 'message_2', 'm2/' || contact_id,
+              'sent', 'Thank you', message_1_at, message_1_at
+       FROM enrollments WHERE campaign_id = :campaign AND message_2_status = 'sent'""",
     """INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason)
        SELECT tenant_id, id, contact_id, campaign_id, kind, status, reason FROM deliveries
        WHERE campaign_id = :campaign""",

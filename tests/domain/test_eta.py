@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.eta import LONGEST_TOLD, end_after, eta_seconds
+from domain.eta import LONGEST_TOLD, end_after, eta_seconds, in_steps
 
 counts = st.integers(min_value=0, max_value=5000)
 seconds = st.floats(min_value=0, max_value=600)
@@ -99,3 +99,15 @@ def test_an_end_is_told_as_long_as_there_is_a_calendar_for_it() -> None:
     assert end_after(start, LONGEST_TOLD.total_seconds()) == start + LONGEST_TOLD
     assert end_after(start, LONGEST_TOLD.total_seconds() + 1) is None
     assert end_after(start, 1e300) is None
+
+
+@given(st.floats(0, 1e7))
+def test_an_estimate_in_steps_is_never_far_from_the_estimate(estimate: float) -> None:
+    behind = estimate - in_steps(estimate)
+    assert 0 <= behind < (1 if estimate < 60 else 10 if estimate < 3600 else 60)
+
+
+def test_an_estimate_that_falls_with_the_clock_changes_once_in_a_step() -> None:
+    assert len({in_steps(7200 - second) for second in range(1, 3601)}) == 60
+    assert len({in_steps(3600 - second) for second in range(1, 3541)}) == 354
+    assert len({in_steps(60 - second / 10) for second in range(1, 601)}) == 60

@@ -11,6 +11,7 @@ import pytest
 
 from rehearsal.apart import RehearsalFailed, rehearsed, rehearsing
 from rehearsal.result import Progress, Rehearsed
+from rehearsal.words import Line
 from tests.rehearsal.briefs import brief
 from tests.waiting import until
 
@@ -74,6 +75,26 @@ async def test_a_rehearsal_without_contacts_says_why_there_is_none() -> None:
     empty = brief(1).model_copy(update={"campaign": brief(1).campaign.model_copy(update={"contacts": []})})
     with pytest.raises(RehearsalFailed, match="nothing to rehearse"):
         await rehearsed(empty)
+
+
+def test_it_runs_where_a_process_may_not_change_its_own_priority() -> None:
+    """As under a system call filter without @resources, which answers EPERM."""
+    code = (
+        "import errno, os, sys\n"
+        "def refused(_by):\n    raise PermissionError(errno.EPERM, 'Operation not permitted')\n"
+        "os.nice = refused\nfrom rehearsal.__main__ import main\nsys.exit(main())"
+    )
+    told = brief(3).model_dump_json().encode() + b"\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(told)
+        process.stdin.flush()  # and left open: the end of its input would stop it
+        lines = [Line.model_validate_json(line) for line in process.stdout]
+        assert process.wait(timeout=60) == 0
+    assert [line.result.message_1 for line in lines if line.result] == [3]
 
 
 def test_no_connector_database_or_http_client_is_even_loaded() -> None:

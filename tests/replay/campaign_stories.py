@@ -205,6 +205,11 @@ async def campaign_retried_while_the_last_batch_is_launched(world: World) -> Han
     return handle
 
 
+async def campaign_whose_start_was_not_written_down(world: World) -> Handle:
+    world.campaigns.written = False
+    return await world.start_campaign()
+
+
 async def campaign_reopened(world: World) -> Handle:
     world.campaigns.waiting, world.campaigns.failed = 0, 4
     return await world.start_campaign(reopen=True)
@@ -341,6 +346,7 @@ CAMPAIGN_STORIES = [
     campaign_whose_probe_is_tried_again,
     campaign_whose_send_window_opens_in_a_moment,
     campaign_whose_start_has_passed,
+    campaign_whose_start_was_not_written_down,
     campaign_with_a_sample_too_small,
     campaign_with_batch_pauses,
     campaign_with_nothing_left_to_probe,
@@ -358,6 +364,7 @@ STEADY_CAMPAIGN_STORIES = [
     campaign_reopened,
     campaign_reopened_with_nothing_to_retry,
     campaign_whose_start_has_passed,
+    campaign_whose_start_was_not_written_down,
     campaign_with_a_sample_too_small,
 ]
 """The same in every telling: no step of theirs depends on which of two things comes first."""

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from temporalio.api.enums.v1 import EventType
+
 from domain.deliveries import ReceiptOutcome
 from domain.signals import ReplyReceived, StopRequest
-from tests.replay.world import Handle, World, until_it_waits
+from tests.replay.world import Handle, World, until_it_saw, until_it_waits
 from tests.workflows.doubles import ended, held, sent
 from workflows.enrollment import Enrollment
 
@@ -98,6 +100,23 @@ async def enrollment_unknown_settled_as_failed(world: World) -> Handle:
     return handle
 
 
+async def enrollment_unknown_and_replied(world: World) -> Handle:
+    world.deliveries.answers = [ended(ReceiptOutcome.UNKNOWN, "The answer was lost."), sent]
+    handle = await world.enroll(SHORT_WINDOW_SECONDS, replied=True)
+    await until_it_saw(handle, EventType.EVENT_TYPE_TIMER_FIRED, 1)
+    await handle.signal(Enrollment.release)
+    return handle
+
+
+async def enrollment_unknown_with_a_reply_found_at_the_end(world: World) -> Handle:
+    world.enrollments.recorded_reply = uuid4()
+    world.deliveries.answers = [ended(ReceiptOutcome.UNKNOWN, "The answer was lost."), sent]
+    handle = await world.enroll(SHORT_WINDOW_SECONDS)
+    await until_it_saw(handle, EventType.EVENT_TYPE_MARKER_RECORDED, 1)
+    await handle.signal(Enrollment.release)
+    return handle
+
+
 async def enrollment_opted_out_while_it_waits(world: World) -> Handle:
     handle = await world.enroll()
     await until_it_waits(handle)
@@ -157,6 +176,8 @@ ENROLLMENT_STORIES = [
     enrollment_stopped_before_the_start,
     enrollment_stopped_while_held,
     enrollment_unknown,
+    enrollment_unknown_and_replied,
     enrollment_unknown_settled,
     enrollment_unknown_settled_as_failed,
+    enrollment_unknown_with_a_reply_found_at_the_end,
 ]

@@ -18,9 +18,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from cli.stack.temporal import temporal_program
 from tests.replay.baseline import write_baselines
-from tests.replay.stories import IMPATIENT, ORDINARY, SKIPPING, Story
+from tests.replay.stories import IMPATIENT, ORDINARY, Story
 from tests.replay.world import World
-from tests.time_skipping import skipping_server
 
 HISTORIES = Path(__file__).parent / "histories"
 IDENTITY = "recorder"
@@ -73,7 +72,6 @@ async def record(wanted: Iterable[str]) -> None:
     for stories, server in (
         (ORDINARY, ordinary_server()),
         (IMPATIENT, ordinary_server(SUGGEST_A_NEW_RUN_SOON)),
-        (SKIPPING, skipping_server()),
     ):
         chosen = [story for story in stories if not names or story.__name__ in names]
         if not chosen:

@@ -256,6 +256,45 @@ async def test_the_chart_has_what_was_sent_and_what_was_in_force(app: FastAPI, c
     assert table.count("<tr>") == 8
 
 
+async def add_message_2(company: Company, campaign_id: str, at: datetime, **columns: Any) -> None:
+    """One Message 2 that went out then."""
+    about: dict[str, Any] = {"kind": "message_2", "status": "sent", "first_asked_at": at, "sent_at": at, **columns}
+    await add_delivery(company, await add_contact(company), campaign_id=UUID(campaign_id), **about)
+
+
+async def test_the_chart_counts_message_2_where_it_was_sent(app: FastAPI, company: Company, owner: User) -> None:
+    made, other = await company.campaign(), await company.campaign()
+    begun = datetime.now(UTC) - timedelta(minutes=10)
+    await change_row(company, made["id"], status="running", started_at=begun)
+    for seconds in (1, 61):
+        await enroll_in(company, made["id"], status="sent", message_1_at=begun + timedelta(seconds=seconds))
+    for seconds in (4, 25):
+        await add_message_2(company, made["id"], begun + timedelta(seconds=seconds))
+    asked = begun + timedelta(seconds=4)
+    await add_message_2(company, made["id"], asked, sent_at=begun + timedelta(seconds=35))
+    await add_message_2(company, made["id"], asked, sent_at=None, status="unknown")
+    await add_message_2(company, made["id"], begun + timedelta(minutes=5))  # after the last Message 1
+    await add_message_2(company, other["id"], asked)
+    async with signed_in(app, owner) as http:
+        told = (await http.get(f"/campaigns/{made['id']}/chart.json")).json()
+    assert told["sent_per_minute"] == [12, 0, 6, 6, 0, 0]
+
+
+async def test_the_messages_of_the_last_minute_are_both(app: FastAPI, company: Company, owner: User) -> None:
+    made, other = await company.campaign(), await company.campaign()
+    now = datetime.now(UTC)
+    for ago in (1, 2, 90):
+        await enroll_in(company, made["id"], status="sent", message_1_at=now - timedelta(seconds=ago))
+    for ago in (1, 90):
+        await add_message_2(company, made["id"], now - timedelta(seconds=ago))
+    await add_message_2(company, made["id"], now - timedelta(minutes=5), sent_at=now - timedelta(seconds=2))
+    await add_message_2(company, made["id"], now, sent_at=None, status="unknown")
+    await add_message_2(company, other["id"], now)
+    async with signed_in(app, owner) as http:
+        text = (await http.get(f"/campaigns/{made['id']}")).text
+    assert "<dt>Messages in the last minute</dt><dd>4</dd>" in text
+
+
 async def test_all_who_see_the_chart_share_what_was_read(
     app: FastAPI, company: Company, rival: Company, owner: User, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,20 @@ async def test_who_is_signed_in_keeps_menu_and_language_where_nothing_is(app: Fa
     assert '<html lang="fr"' in told.text
 
 
+@pytest.mark.parametrize("path", ["/sign-out", "/static/relance.css"])
+async def test_an_address_that_is_asked_in_a_way_that_it_does_not_know_says_so_in_french(
+    app: FastAPI, owner: User, path: str
+) -> None:
+    async with signed_in(app, owner) as http:
+        http.headers["Accept-Language"] = "fr"
+        told = await (http.delete(path) if "static" in path else http.get(path))
+    assert told.status_code == 405
+    assert told.headers["allow"]
+    assert "Impossible de cette façon" in told.text
+    assert "Cette adresse ne s’ouvre pas seule" in told.text
+    assert "Method Not Allowed" not in told.text
+
+
 async def test_a_refusal_and_a_bug_leave_the_menu_where_it_is(
     app: FastAPI, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,7 +55,7 @@ async def test_a_refusal_and_a_bug_leave_the_menu_where_it_is(
 async def test_without_a_database_no_form_is_offered_that_would_be_refused(
     app: FastAPI, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
+    async def away(*_: object, **__: object) -> None:
         raise ConnectionRefusedError
 
     async with signed_in(app, owner) as http, browser(app) as stranger:

@@ -164,6 +164,18 @@ async def test_an_empty_campaign_has_nothing_to_rehearse(app: FastAPI, company: 
     assert "The rehearsal failed" in told["result"]
 
 
+async def test_why_there_is_no_result_and_why_a_campaign_stops_itself_are_read_in_french(
+    app: FastAPI, company: Company
+) -> None:
+    reader = await add_user(company.database, company.tenant_id, Role.OWNER, language="fr")
+    empty, refused = await campaign_of(company, 0), await campaign_of(company, 30, pacing={"delay_seconds": 1})
+    async with signed_in(app, reader) as http:
+        failed = events_of(await http.get(f"/campaigns/{empty}/rehearsal/events", timeout=60))["result"]
+        stopped = await http.get(f"/campaigns/{refused}/rehearsal/events?failure_share=100", timeout=60)
+    assert "La répétition a échoué. Aucun contact de cette campagne n’attend le Message 1" in failed
+    assert "ont rencontré une erreur (100 %), au-delà de la limite de 20 %" in events_of(stopped)["result"]
+
+
 async def test_one_at_a_time_and_the_next_takes_its_turn(app: FastAPI, company: Company, owner: User) -> None:
     campaign = await campaign_of(company, 3)
     services: Services = app.state.services

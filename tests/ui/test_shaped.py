@@ -25,6 +25,7 @@ from domain.progress import MESSAGE_1_STATES
 from domain.statuses import CampaignStatus
 from domain.template_reading import TemplateProblem
 from domain.templates import check_template
+from rehearsal import apart, stage
 from tests.api.campaign_rows import change_row
 from tests.api.people import Company
 from tests.api.rows import add_contact, add_delivery, keep
@@ -32,7 +33,7 @@ from tests.ui.people import add_user, csrf_of, signed_in
 from tests.ui.sentences import marked_in
 from tests.ui.test_campaigns import enroll_in
 
-ROOMS = (phones, contact_rows, csv_text, csv_columns, csv_rows, templates, template_reading, meaning)
+ROOMS = (phones, contact_rows, csv_text, csv_columns, csv_rows, templates, template_reading, meaning, apart, stage)
 """Whose every sentence may come to a page."""
 
 FIGURE = "7"

@@ -97,7 +97,7 @@ class RememberedEnrollments(Enrollments):
     @activity.defn(name="enrollments.close")
     async def close(self, request: CloseRequest) -> CloseResult:
         """Closes, unless a reply is on record."""
-        if request.outcome == "no_reply" and self.recorded_reply is not None:
+        if request.outcome in ("no_reply", "unknown") and self.recorded_reply is not None:
             return CloseResult(closed=False, interaction_id=self.recorded_reply)
         self.closed.append(request.outcome)
         return CloseResult(closed=True)
@@ -120,6 +120,8 @@ class RememberedCampaigns(Campaigns):
         self.opens_at: datetime | None = None
         self.launching: asyncio.Event | None = None
         """While it is there and not set, a launch has begun and is not over."""
+        self.written = True
+        """Whether whoever started it has written that down."""
         self.completes_after = 0
         """How often "completed" cannot be written."""
 
@@ -129,6 +131,8 @@ class RememberedCampaigns(Campaigns):
         status = CampaignStatus.COMPLETED if campaign.reopen else CampaignStatus.RUNNING
         if self.marks:
             status = self.marks[-1].status
+        elif not self.written:
+            status = CampaignStatus.DRAFT
         elif self.start_at:
             status = CampaignStatus.SCHEDULED
         return CampaignPlan(

@@ -222,6 +222,14 @@ async def test_contacts_that_are_put_back_in_line_while_it_is_being_completed_ar
     assert [status for status, _ in records.statuses()].count("completed") == 2
 
 
+async def test_a_campaign_whose_start_was_not_written_down_sends_nothing(skipping: WorkflowEnvironment) -> None:
+    records = RememberedCampaigns(5, Pacing(delay_seconds=1, batch_size=10))
+    records.written = False
+    async with campaigning(skipping, records) as handle:
+        assert await handle.result() == "draft"
+    assert (records.launches, records.marks) == ([], [])
+
+
 async def test_a_scheduled_campaign_waits_for_its_start(skipping: WorkflowEnvironment) -> None:
     start_at = datetime.now(UTC) + timedelta(days=2)
     records = RememberedCampaigns(5, Pacing(delay_seconds=1, batch_size=10), start_at=start_at)

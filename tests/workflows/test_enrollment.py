@@ -199,6 +199,31 @@ async def test_an_unknown_message_1_that_nobody_settles_ends_as_unknown(skipping
         assert enrollments.closed == ["unknown"]
 
 
+async def test_an_unknown_message_1_that_was_replied_to_waits_beyond_the_window(
+    skipping: WorkflowEnvironment,
+) -> None:
+    deliveries, enrollments = RememberedDeliveries(ended(ReceiptOutcome.UNKNOWN), sent), RememberedEnrollments()
+    async with enrolled(skipping, deliveries, enrollments) as handle:
+        await skipping.sleep(timedelta(hours=2))
+        await handle.signal(Enrollment.reply_received, ReplyReceived(interaction_id=uuid4()))
+        await skipping.sleep(timedelta(days=9))
+        await handle.signal(Enrollment.release)
+        assert (await handle.result()).outcome == "answered"
+        assert deliveries.kinds() == [DeliveryKind.MESSAGE_1, DeliveryKind.MESSAGE_1, DeliveryKind.MESSAGE_2]
+        assert enrollments.closed == []
+
+
+async def test_an_unknown_message_1_whose_reply_is_only_on_record_waits_too(skipping: WorkflowEnvironment) -> None:
+    deliveries = RememberedDeliveries(ended(ReceiptOutcome.UNKNOWN), sent)
+    enrollments = RememberedEnrollments(recorded_reply=uuid4())
+    async with enrolled(skipping, deliveries, enrollments) as handle:
+        await skipping.sleep(timedelta(days=9))
+        assert len(deliveries.asked) == 1
+        await handle.signal(Enrollment.release)
+        assert (await handle.result()).outcome == "answered"
+        assert deliveries.asked[-1].interaction_id == enrollments.recorded_reply
+
+
 async def test_an_unknown_message_2_waits_for_its_settlement_beyond_the_window(skipping: WorkflowEnvironment) -> None:
     deliveries = RememberedDeliveries(sent, ended(ReceiptOutcome.UNKNOWN), sent)
     async with enrolled(skipping, deliveries) as handle:

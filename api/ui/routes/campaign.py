@@ -20,7 +20,7 @@ from api.ui.live import live, piece_of
 from api.ui.recent import Recent
 from api.ui.rendering import fragment, page
 from api.ui.routes.campaign_orders import NOTICES, ORDERS
-from api.ui.visits import Viewer, Visit
+from api.ui.visits import Viewer, ViewersPage, Visit
 from db.engine import Database
 from db.reading.course import Point, read_course
 from db.reading.overview import Doings, read_doings
@@ -40,14 +40,20 @@ class Standing:
     campaign: CampaignProgress
     doings: Doings
     last: bool = False
-    taken_at: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    taken_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def expected_end(self) -> datetime | None:
-        """When the last Message 1 is out if all goes on as now; None if that is beyond telling."""
+        """The minute in which the last Message 1 is out if all goes on as now; None if that is beyond telling."""
         if self.campaign.status != CampaignStatus.RUNNING or not self.campaign.eta_seconds:
             return None
-        return end_after(self.taken_at, self.campaign.eta_seconds)
+        end = end_after(self.taken_at, self.campaign.eta_seconds)
+        return None if end is None else end.replace(second=0, microsecond=0)
+
+    @property
+    def seen(self) -> object:
+        """The end too: while nothing goes out, it is the end that moves with the clock, and not the estimate."""
+        return self.campaign.seen, self.doings, self.expected_end
 
 
 PageHub = Hub[tuple[UUID, UUID], Standing]
@@ -102,7 +108,7 @@ async def _test(visit: Visit, campaign: CampaignProgress) -> VariantsOut | None:
 
 
 @router.get("/campaigns/{campaign_id:uuid}/live")
-async def watch(campaign_id: UUID, visit: Viewer) -> StreamingResponse:
+async def watch(campaign_id: UUID, visit: ViewersPage) -> StreamingResponse:
     """The same as it changes."""
     async with visit.caller.transaction() as session:
         await found(session, campaign_id)
@@ -130,7 +136,7 @@ async def _course(visit: Visit, campaign_id: UUID) -> list[Point]:
 
 
 @router.get("/campaigns/{campaign_id:uuid}/chart.json")
-async def chart(campaign_id: UUID, visit: Viewer) -> JSONResponse:
+async def chart(campaign_id: UUID, visit: ViewersPage) -> JSONResponse:
     """How it went, as columns for the chart; at most 300 points."""
     points = await _course(visit, campaign_id)
     return JSONResponse(

@@ -16,6 +16,7 @@ from api.routes import campaign_commands, campaigns
 from api.routes.campaign_shapes import CampaignChange, CampaignProgress, PacingIn
 from api.ui.campaign_words import STATUSES
 from api.ui.languages import _, translations
+from api.ui.numbers import two_ways, with_point
 from api.ui.rendering import page
 from api.ui.visits import Editor, Operator, Visit
 from domain.campaigns import ALLOWED, Command
@@ -131,7 +132,7 @@ class PacingForm(BaseModel):
     @property
     def figures(self) -> dict[str, str]:
         """What is typed, by field, with a point where people write a comma."""
-        return {name: getattr(self, name).strip().replace(",", ".") for name in PACING_FIELDS}
+        return {name: with_point(getattr(self, name)) for name in PACING_FIELDS}
 
 
 def counted(visit: Visit, forms: tuple[str, str], count: int) -> str:
@@ -213,7 +214,8 @@ def _read_pacing(visit: Visit, values: dict[str, str]) -> PacingIn:
             number = _number(name, text)
             PacingIn.model_validate({name: number})
         except ValueError:  # pydantic's own error is one
-            wrong.append(FieldError(field=f"pacing.{name}", message=whole if name == "batch_size" else seconds))
+            said = whole if name == "batch_size" else two_ways(text) or seconds
+            wrong.append(FieldError(field=f"pacing.{name}", message=said))
         else:
             if number is not None:
                 numbers[name] = number

@@ -17,7 +17,7 @@ from api.streams import Hub
 from api.ui import campaign_words
 from api.ui.live import live, piece_of
 from api.ui.rendering import page
-from api.ui.visits import Viewer
+from api.ui.visits import Viewer, ViewersPage
 from db.engine import Database
 from db.reading.campaigns import list_campaigns
 from db.reading.overview import read_overview
@@ -59,6 +59,11 @@ class Listing:
     rows: tuple[Row, ...]
     older: str | None
     last: bool = False
+
+    @property
+    def seen(self) -> object:
+        """The rows and the way on."""
+        return [(row.campaign.seen, row.channel_name) for row in self.rows], self.older
 
 
 ListKey = tuple[UUID, Asked]
@@ -112,7 +117,7 @@ async def show(visit: Viewer, asked: AskedDep) -> HTMLResponse:
 
 
 @router.get("/campaigns/live")
-async def watch(visit: Viewer, asked: AskedDep) -> StreamingResponse:
+async def watch(visit: ViewersPage, asked: AskedDep) -> StreamingResponse:
     """The same list as it changes."""
     hub: ListHub = visit.request.app.state.campaign_list
     return live(visit, hub, (visit.caller.tenant_id, asked), "rows", ROWS)

@@ -28,7 +28,7 @@ from api.ui.live import live, piece_of
 from api.ui.once import done_once, made_once
 from api.ui.questions import Question, ask
 from api.ui.rendering import page
-from api.ui.visits import Administrator, Viewer, Visit
+from api.ui.visits import Administrator, Viewer, ViewersPage, Visit
 from db.engine import Database
 from db.people import new_token
 from db.reading.deliveries import count_waiting
@@ -69,6 +69,11 @@ class Health:
     channel: ChannelOut
     held: int
     last: bool = False
+
+    @property
+    def seen(self) -> object:
+        """All of it."""
+        return self.channel, self.held
 
 
 HealthHub = Hub[tuple[UUID, UUID], Health]
@@ -146,7 +151,7 @@ async def show(visit: Viewer, channel_id: UUID, done: str = "") -> HTMLResponse:
 
 
 @router.get("/channels/{channel_id}/live")
-async def watch(visit: Viewer, channel_id: UUID) -> StreamingResponse:
+async def watch(visit: ViewersPage, channel_id: UUID) -> StreamingResponse:
     """Its health as it changes."""
     async with visit.caller.transaction() as session:
         await channels.found(session, channel_id)

@@ -14,8 +14,9 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from api.problems import Unprocessable
 from api.rehearsals import in_turn, read_facts
 from api.ui.languages import _
+from api.ui.numbers import two_ways, with_point
 from api.ui.rendering import fragment, page
-from api.ui.visits import Editor, Viewer, Visit
+from api.ui.visits import EditorsPage, Viewer, Visit
 from rehearsal.apart import RehearsalFailed
 from rehearsal.facts import Assumptions, Brief
 from rehearsal.result import LeftOut, Limit, Rehearsed
@@ -35,7 +36,7 @@ LEFT_OUT: dict[LeftOut, str] = {
     LeftOut.PLATFORM_REFUSED: _("refused by the platform"),
 }
 SHARE = _("Give a number from 0 to 100.")
-MINUTES = _("Give minutes, more than 0 and at most 43,200.")
+MINUTES = _("Give minutes, more than 0 and at most 43200.")
 SEED = _("Give a whole number, 0 or more.")
 ASKED = {"reply_share": "30", "reply_after": "10", "failure_share": "0", "seed": "1"}
 """The fields of the form, with what they begin with: percent, minutes, percent, a number."""
@@ -76,7 +77,7 @@ async def show(campaign_id: UUID, visit: Viewer) -> HTMLResponse:
 
 
 @router.get("/campaigns/{campaign_id}/rehearsal/events")
-async def events(campaign_id: UUID, visit: Editor) -> StreamingResponse:
+async def events(campaign_id: UUID, visit: EditorsPage) -> StreamingResponse:
     """Rehearses for as long as somebody listens: `progress` events, one `result`, and the `end`."""
     given = ASKED | {name: text for name, text in visit.request.query_params.items() if name in ASKED}
     assumed, errors = read(given)
@@ -102,14 +103,14 @@ def read(given: Mapping[str, str]) -> tuple[Assumptions, dict[str, str]]:
         try:
             assumed = Assumptions.model_validate({**assumed.model_dump(), field: value})
         except ValidationError:
-            errors[name] = sentence
+            errors[name] = sentence if name == "seed" else two_ways(given[name]) or sentence
     return assumed, errors
 
 
 def _number(text: str, divisor: float) -> float | str:
-    """A decimal number in either way of writing it; what is none is left for the model to refuse."""
+    """A decimal number in either way of writing it; what is none, or could be two, is left for the model to refuse."""
     try:
-        return float(text.replace(",", ".")) / divisor
+        return float(with_point(text)) / divisor
     except ValueError:
         return text
 

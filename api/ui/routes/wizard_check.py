@@ -19,7 +19,7 @@ from api.ui.questions import Question, ask
 from api.ui.rendering import Writer, fragment
 from api.ui.routes.campaign_orders import back, not_now
 from api.ui.routes.wizard_steps import address, draft_of, errors_in, form_of, step_page, whole_of
-from api.ui.visits import Editor, Operator, Visit
+from api.ui.visits import Editor, EditorsPage, Operator, Visit
 from db.reading.audience import contact_beside
 from db.reading.deliveries import find_delivery
 from domain.statuses import DeliveryKind, DeliveryStatus
@@ -110,7 +110,7 @@ async def test(visit: Operator, campaign_id: UUID) -> Response:
 
 
 @router.get("/campaigns/{campaign_id}/setup/check/test/{delivery_id}")
-async def outcome(visit: Editor, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
+async def outcome(visit: EditorsPage, campaign_id: UUID, delivery_id: UUID) -> HTMLResponse:
     """What became of a test; the page asks again until it is known."""
     return HTMLResponse(fragment(visit, "wizard/test.html", **await _outcome(visit, campaign_id, delivery_id)))
 
