@@ -48,9 +48,9 @@ async def _fulfil(visit: Visit, key: str, make: Callable[[], Awaitable[Made]], *
     kept = False
     try:
         made = await make()
-        sealed = visit.services.secrets.seal(made.model_dump_json()).decode() if keep else ""
+        body = {"sealed": visit.services.secrets.seal(made.model_dump_json()).decode()} if keep else {}
         async with visit.caller.transaction() as session:
-            await answers.keep(session, key, 200, {"sealed": sealed})
+            await answers.keep(session, key, 200, body)
         kept = True
     finally:
         if not kept:  # what failed may be sent again as it is

@@ -311,6 +311,17 @@ async def test_an_older_page_leaves_the_message_that_somebody_else_has_changed_m
     assert await kept(company, address) == ("Corrected", "Mine at last")
 
 
+async def test_no_browser_puts_back_into_the_editors_what_once_stood_there(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    address = await ready(company)
+    async with signed_in(app, owner) as http:
+        [form] = re.findall(r'<form[^>]* id="messages"[^>]*>', (await http.get(address)).text)
+    assert (
+        'autocomplete="off"' in form
+    )  # or an old text would be compared with what is shown now, and pass for a new one
+
+
 async def test_an_arrow_of_an_older_page_keeps_nothing(app: FastAPI, company: Company, owner: User) -> None:
     address = await ready(company)
     async with signed_in(app, owner) as http:
