@@ -117,6 +117,7 @@ _WORDS = (
     _("The request has 1 error: %(field)s: %(said)s"),
     _("The request has %(count)s errors: %(field)s: %(said)s"),
     _("The body is larger than %(size)s MB; send less at once."),
+    _("Some of these contacts have no value for %(name)s, and the messages of a scheduled campaign are fixed."),
     _("The engine does not answer (%(detail)s). Check that Temporal and a worker run, then try again."),
     _("The channel is changed, but what it holds was not told to go on: %(said)s Then resume the channel."),
     _("The campaign is %(state)s, not a draft."),
