@@ -40,12 +40,11 @@ async def answer_once(request: Request, handle: Handler) -> Response:
         raise Unprocessable.of(KEY_HEADER, "must be 1 to 200 visible ASCII characters")
     principal = await authenticate(request)
     fingerprint = await _fingerprint(request)
-    # With the fingerprint, so that a key used again a day later for something else does not find the old thing.
-    request.state.idempotency_key = f"{key} {fingerprint}"
     claim = _Claim(services_of(request), principal.tenant_id, key)
     known = await claim.take(fingerprint)
     if known is not None:
         return known
+    request.state.idempotency_key = claim.identity
     request.state.after_a_crash = claim.after_a_crash
     return await claim.fulfil(request, handle)
 
@@ -58,6 +57,8 @@ class _Claim:
         self._tenant_id = tenant_id
         self._key = key
         self.after_a_crash = False
+        self.identity = key
+        """Of this request and its repeats, and of no other: not of an equal one that comes when this is forgotten."""
 
     async def take(self, fingerprint: str) -> Response | None:
         """None when the key is now ours, the stored answer when there is one. Raises Conflict or Unprocessable."""
@@ -65,6 +66,8 @@ class _Claim:
             known = await answers.claim(session, self._tenant_id, self._key, fingerprint)
         if isinstance(known, answers.Taken):
             self.after_a_crash = known.after_a_crash
+            # Without a nonce an older version claimed it, and named what it made by these two alone.
+            self.identity = f"{self._key} {fingerprint}" + (f" {known.nonce}" if known.nonce else "")
             return None
         if known.request_hash != fingerprint:
             raise Unprocessable.of(KEY_HEADER, "This key was used for another request; use a new one.")

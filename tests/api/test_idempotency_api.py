@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from db.engine import Database
 from db.secrets import SecretBox
 from db.tables import Campaign, Delivery, IdempotentAnswer
 from db.tables.columns import utc_now
-from tests.api.campaign_rows import fields
+from tests.api.campaign_rows import change_row, fields
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company, phone
 
@@ -105,6 +105,39 @@ async def test_a_day_later_the_key_may_mean_something_else(company: Company) -> 
     other = await make(company, name="Winter")
     assert (other.status_code, other.json()["name"]) == (201, "Winter")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_the_same_request_a_day_later_is_done_again(company: Company, workflows: RecordingWorkflows) -> None:
+    """As a nightly job asks, with a key that never changes."""
+    campaign_id = (await company.campaign())["id"]
+    for night in (1, 2):
+        await change_row(company, campaign_id, status="running")
+        answer = await company.http.post(f"/api/campaigns/{campaign_id}/pause", headers=KEY)
+        assert (answer.status_code, "idempotent-replayed" in answer.headers) == (202, False)
+        assert len(workflows.asked("command")) == night
+        await set_claim(company, created_at=utc_now() - answers.KEPT * 1.1)
+
+
+async def test_a_request_that_died_a_day_ago_is_forgotten_too(company: Company, workflows: RecordingWorkflows) -> None:
+    campaign_id = (await company.campaign())["id"]
+    await change_row(company, campaign_id, status="running")
+    address = f"/api/campaigns/{campaign_id}/pause"
+    assert (await company.http.post(address, headers=KEY)).status_code == 202
+    await change_row(company, campaign_id, status="paused")
+    await set_claim(company, status=None, body=None, created_at=utc_now() - answers.KEPT * 1.1)
+    assert (await company.http.post(address, headers=KEY)).status_code == 409
+
+
+async def test_what_an_older_version_claimed_and_made_is_found_by_its_id(company: Company) -> None:
+    made = UUID((await make(company)).json()["id"])
+    async with company.database.tenant(company.tenant_id) as session:
+        claim = (await session.exec(select(IdempotentAnswer))).one()
+        older = uuid5(company.tenant_id, f"{claim.key} {claim.request_hash}")
+        await session.exec(update(Campaign).where(col(Campaign.id) == made).values(id=older))
+    await set_claim(company, nonce=None, status=None, body=None, created_at=utc_now() - answers.LEASE * 1.5)
+    again = await make(company)
+    assert (again.status_code, again.json()["id"]) == (201, str(older))
+    assert await campaigns(company) == 1
 
 
 async def test_a_request_that_failed_may_be_repeated(company: Company, workflows: RecordingWorkflows) -> None:
