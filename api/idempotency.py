@@ -14,9 +14,11 @@ from starlette.responses import Response
 
 from api.dependencies import Services, authenticate, services_of
 from api.forms import is_multipart, read_form
-from api.problems import Conflict, Unprocessable
+from api.problems import Conflict, Forbidden, Unprocessable
 from db import answers
+from db.api_keys import Principal
 from db.away import DATABASE_ERRORS
+from domain.people import Scope, allows
 
 KEY_HEADER = "Idempotency-Key"
 KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
@@ -40,7 +42,7 @@ async def answer_once(request: Request, handle: Handler) -> Response:
         raise Unprocessable.of(KEY_HEADER, "must be 1 to 200 visible ASCII characters")
     principal = await authenticate(request)
     fingerprint = await _fingerprint(request)
-    claim = _Claim(services_of(request), principal.tenant_id, key)
+    claim = _Claim(services_of(request), principal, key)
     known = await claim.take(fingerprint)
     if known is not None:
         return known
@@ -52,13 +54,17 @@ async def answer_once(request: Request, handle: Handler) -> Response:
 class _Claim:
     """A key of a tenant, from the moment a request takes it until its answer is kept."""
 
-    def __init__(self, services: Services, tenant_id: UUID, key: str) -> None:
+    def __init__(self, services: Services, principal: Principal, key: str) -> None:
         self._services = services
-        self._tenant_id = tenant_id
+        self._principal = principal
         self._key = key
         self.after_a_crash = False
         self.identity = key
         """Of this request and its repeats, and of no other: not of an equal one that comes when this is forgotten."""
+
+    @property
+    def _tenant_id(self) -> UUID:
+        return self._principal.tenant_id
 
     async def take(self, fingerprint: str) -> Response | None:
         """None when the key is now ours, the stored answer when there is one. Raises Conflict or Unprocessable."""
@@ -76,8 +82,24 @@ class _Claim:
                 "The request with this Idempotency-Key is still being worked on; repeat it in a moment.",
                 headers={"Retry-After": "1"},
             )
+        self._refuse_lesser_key(known.body or {})
         self._services.meter.prevented("repeated_request")
         return self._replay(known.status, known.body or {})
+
+    def _refuse_lesser_key(self, body: dict[str, Any]) -> None:
+        """Raises Forbidden when the first asker's key could do more: the answer may be what this one must not know.
+
+        By scopes and not by the key itself, since a key may be changed for a new one between a try and its repeat. All
+        scopes, and not the one that the call needs: an administrator may make keys, but no owner's.
+        """
+        # An answer that an older version kept does not say whose it is.
+        wanted = [Scope(scope) for scope in body.get("scopes", [Scope.OWNER])]
+        missing = sorted(scope.value for scope in wanted if not allows(self._principal.scopes, scope))
+        if missing:
+            raise Forbidden(
+                f"This request was made before with a key that has the scope {', '.join(missing)}; this one lacks it. "
+                "Repeat it with a key that has it."
+            )
 
     def _replay(self, status: int, body: dict[str, Any]) -> Response:
         content = self._services.secrets.open(body["sealed"].encode()) if "sealed" in body else None
@@ -101,7 +123,8 @@ class _Claim:
     async def _keep(self, response: Response) -> None:
         # Sealed: an answer may hold phone numbers, or a key that is shown only once.
         text = bytes(response.body).decode()
-        body = {"sealed": self._services.secrets.seal(text).decode()} if text else {}
+        body: dict[str, Any] = {"sealed": self._services.secrets.seal(text).decode()} if text else {}
+        body["scopes"] = sorted(self._principal.scopes)
         async with self._services.database.tenant(self._tenant_id) as session:
             await answers.keep(session, self._key, response.status_code, body)
 

@@ -54,7 +54,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 
 _KEY_WORDS = (
     "Repeating a request with the same key has one effect and the same answer. Another body with the same key is "
-    "refused (422), a repeat while the first is being worked on too (409). Kept for 24 hours."
+    "refused (422), a repeat while the first is being worked on too (409), and one with an API key that may do less "
+    "than the first (403). Kept for 24 hours."
 )
 
 
