@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +21,7 @@ from db import answers
 from db.api_keys import Principal
 from db.away import DATABASE_ERRORS
 from domain.people import Scope, allows
+from workflows.handles import CampaignRefused
 
 KEY_HEADER = "Idempotency-Key"
 KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
@@ -33,7 +36,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 async def answer_once(request: Request, handle: Handler) -> Response:
     """The answer to a write: the stored one when its key was seen with the same body, else what `handle` makes.
 
-    Only successes are stored. A request that failed changed nothing, so its key is free again.
+    Only successes are stored. A request that was refused changed nothing, so its key is free again. Of one that failed
+    in any other way nobody knows how far it came: its repeat is taken up as after a crash.
     """
     key = request.headers.get(KEY_HEADER)
     if key is None:
@@ -49,6 +53,14 @@ async def answer_once(request: Request, handle: Handler) -> Response:
     request.state.idempotency_key = claim.identity
     request.state.after_a_crash = claim.after_a_crash
     return await claim.fulfil(request, handle)
+
+
+_REFUSALS = (HTTPException, RequestValidationError, CampaignRefused)
+
+
+def _refused(error: Exception) -> bool:
+    """Whether nothing was changed. An `HTTPException` may also say that something is away, halfway through."""
+    return not isinstance(error, HTTPException) or error.status_code < 500
 
 
 class _Claim:
@@ -106,19 +118,30 @@ class _Claim:
         return Response(content, status, {REPLAYED_HEADER: "true"}, "application/json" if content else None)
 
     async def fulfil(self, request: Request, handle: Handler) -> Response:
-        """Has the request handled and keeps its answer; frees the key if it fails."""
-        kept = False
+        """Has the request handled and keeps its answer; frees the key if it is refused."""
+        kept = refused = False
         try:
             async with self._renewed():
                 response = await handle(request)
+            refused = 400 <= response.status_code < 500
             if response.status_code < 400:
                 await self._keep(response)
                 kept = True
+        except _REFUSALS as error:
+            refused = _refused(error)
+            raise
         finally:
             if not kept:
-                async with self._services.database.tenant(self._tenant_id) as session:
-                    await answers.let_go(session, self._key)
+                await self._give_up(refused=refused)
         return response
+
+    async def _give_up(self, *, refused: bool) -> None:
+        # What an earlier run of this request may have done is not undone by the refusal of a later one.
+        end = answers.let_go if refused and not self.after_a_crash else answers.leave_open
+        # Where the database is away the claim stays, and is taken for dead when its lease is over.
+        with suppress(*DATABASE_ERRORS):
+            async with self._services.database.tenant(self._tenant_id) as session:
+                await end(session, self._key)
 
     async def _keep(self, response: Response) -> None:
         # Sealed: an answer may hold phone numbers, or a key that is shown only once.

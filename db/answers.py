@@ -85,8 +85,14 @@ async def keep(session: AsyncSession, key: str, status: int, body: dict[str, Any
     )
 
 
+async def leave_open(session: AsyncSession, key: str) -> None:
+    """Leaves the claim of a request that may have had its effect, or may yet: as after a crash, with no wait."""
+    open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
+    await session.execute(update(IdempotentAnswer).where(open_claim).values(created_at=func.now() - LEASE))
+
+
 async def let_go(session: AsyncSession, key: str) -> None:
-    """Frees the key of a request that failed, so that it can be tried again."""
+    """Frees the key of a request that was refused, so that it can be tried again."""
     open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
     await session.execute(delete(IdempotentAnswer).where(open_claim))
 
