@@ -1,12 +1,9 @@
 """A write whose outcome nobody knows: it is not told as undone, and its repeat finds out at once what became of it."""
 
-from typing import Any
-
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlmodel import select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from api.openapi import MEANINGS
 from db import answers
@@ -51,6 +48,11 @@ async def campaigns(company: Company) -> list[str]:
     return [one["id"] for one in (await company.http.get("/api/campaigns")).json()["items"]]
 
 
+async def database_away(*_: object) -> None:
+    """In the place of a statement."""
+    raise ConnectionResetError
+
+
 def test_no_503_says_that_nothing_was_changed() -> None:
     assert "nothing" not in MEANINGS[503]
     assert "Idempotency-Key" in MEANINGS[503]
@@ -78,17 +80,30 @@ async def test_an_order_that_was_taken_in_silence_is_answered_at_its_repeat(
     assert (again.json(), again.headers["idempotent-replayed"]) == (found.json(), "true")
 
 
-async def test_a_start_that_was_taken_in_silence_is_answered_at_its_repeat(
-    company: Company, workflows: RecordingWorkflows
+async def test_a_start_whose_answer_was_not_kept_is_answered_at_its_repeat(
+    company: Company, workflows: RecordingWorkflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign_id = await campaign_in(company, "draft")
-    workflows.loses_answers = True
-    assert (await order(company, campaign_id, "start")).status_code == 503
-    await change_row(company, campaign_id, status="running", started_at=utc_now())
-    workflows.loses_answers = False
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, "keep", database_away)
+        assert (await order(company, campaign_id, "start")).status_code == 503
     found = await order(company, campaign_id, "start")
     assert (found.status_code, found.json()) == (202, {"id": campaign_id, "status": "running"})
     assert len(workflows.calls) == 1
+
+
+async def test_a_start_that_the_engine_took_in_silence_is_given_again_by_its_repeat(
+    company: Company, workflows: RecordingWorkflows
+) -> None:
+    """The first is not written down, and its workflow ends by that."""
+    campaign_id = await campaign_in(company, "draft")
+    workflows.loses_answers = True
+    assert (await order(company, campaign_id, "start")).status_code == 503
+    workflows.loses_answers = False
+    found, again = [await order(company, campaign_id, "start") for _ in range(2)]
+    assert (found.status_code, found.json()) == (202, {"id": campaign_id, "status": "running"})
+    assert again.json() == found.json()
+    assert len(workflows.calls) == 2
 
 
 async def test_an_order_that_never_arrived_is_done_by_its_repeat(
@@ -117,11 +132,8 @@ async def test_a_retry_of_a_campaign_that_is_over_meanwhile_opens_it_only_if_the
 async def test_an_answer_that_the_database_did_not_keep_is_found_by_the_repeat(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(session: AsyncSession, key: str, status: int, body: dict[str, Any]) -> None:
-        raise ConnectionResetError
-
     with monkeypatch.context() as patch:
-        patch.setattr(answers, "keep", away)
+        patch.setattr(answers, "keep", database_away)
         lost = await make(company)
     assert lost.status_code == 503
     assert "may be done" in lost.json()["detail"]
@@ -135,12 +147,9 @@ async def test_an_answer_that_the_database_did_not_keep_is_found_by_the_repeat(
 async def test_with_the_database_away_altogether_the_claim_is_left_to_its_lease(
     company: Company, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
-        raise ConnectionRefusedError
-
     with monkeypatch.context() as patch:
         for name in ("keep", "leave_open", "let_go"):
-            patch.setattr(answers, name, away)
+            patch.setattr(answers, name, database_away)
         assert (await make(company)).status_code == 503
     assert (await make(company)).status_code == 409
     async with company.database.tenant(company.tenant_id) as session:
@@ -201,11 +210,8 @@ async def test_the_refusal_of_another_does_not_free_the_key_of_what_is_open(
 async def test_a_refusal_is_told_though_its_key_could_not_be_freed(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(*_: object) -> None:
-        raise ConnectionRefusedError
-
     campaign_id = await campaign_in(company, "draft")
-    monkeypatch.setattr(answers, "let_go", away)
+    monkeypatch.setattr(answers, "let_go", database_away)
     assert (await order(company, campaign_id, "pause")).status_code == 409
 
 
