@@ -82,7 +82,8 @@ class Caller:
     services: Services
     idempotency_key: str | None = None
     after_a_crash: bool = False
-    """An earlier run of this very request died before its answer was kept; its effect may be there already."""
+    """An earlier run of this very request died or failed before its answer was kept; its effect may be there already,
+    or may be about to come."""
 
     @property
     def tenant_id(self) -> UUID:

@@ -15,11 +15,14 @@ from starlette.routing import Match
 from api.access_log import template_of
 from api.dependencies import services_of
 from api.problems import Conflict, FieldError, Problem, Unavailable, Unprocessable, problem_response
+from api.routing import READS
 from db.away import DATABASE_ERRORS, is_away
 from workflows.handles import CampaignRefused, EngineUnavailable
 
 LONGEST_FIELD = 200
 PLACES = frozenset({"body", "query", "path", "header"})
+DATABASE_AWAY = "The database does not answer."
+MAY_BE_DONE = "What was asked may be done all the same: repeat it with the same Idempotency-Key, or look."
 
 logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -84,7 +87,7 @@ def sentence(details: ErrorDetails) -> str:
 
 
 async def _engine_away(_request: Request, error: EngineUnavailable) -> Response:
-    return Unavailable(str(error)).response()
+    return Unavailable(f"{error} A repeat with the same Idempotency-Key is harmless.").response()
 
 
 async def _refused(_request: Request, error: CampaignRefused) -> Response:
@@ -100,7 +103,7 @@ async def _database(request: Request, error: Exception) -> Response:
     if not is_away(error):
         return await _bug(request, error)
     logger.warning("api.database_away", error=type(error).__name__)
-    return Unavailable("The database does not answer. Nothing was changed; try again.").response()
+    return Unavailable(f"{DATABASE_AWAY} {'Try again.' if request.method in READS else MAY_BE_DONE}").response()
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -8,15 +8,20 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dependencies import Services, authenticate, services_of
 from api.forms import is_multipart, read_form
-from api.problems import Conflict, Unprocessable
+from api.problems import Conflict, Forbidden, Unprocessable
 from db import answers
+from db.api_keys import Principal
 from db.away import DATABASE_ERRORS
+from domain.people import Scope, allows
+from workflows.handles import CampaignRefused
 
 KEY_HEADER = "Idempotency-Key"
 KEY_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
@@ -31,7 +36,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 async def answer_once(request: Request, handle: Handler) -> Response:
     """The answer to a write: the stored one when its key was seen with the same body, else what `handle` makes.
 
-    Only successes are stored. A request that failed changed nothing, so its key is free again.
+    Only successes are stored. A request that was refused changed nothing, so its key is free again. Of one that failed
+    in any other way nobody knows how far it came: its repeat is taken up as after a crash.
     """
     key = request.headers.get(KEY_HEADER)
     if key is None:
@@ -40,24 +46,37 @@ async def answer_once(request: Request, handle: Handler) -> Response:
         raise Unprocessable.of(KEY_HEADER, "must be 1 to 200 visible ASCII characters")
     principal = await authenticate(request)
     fingerprint = await _fingerprint(request)
-    # With the fingerprint, so that a key used again a day later for something else does not find the old thing.
-    request.state.idempotency_key = f"{key} {fingerprint}"
-    claim = _Claim(services_of(request), principal.tenant_id, key)
+    claim = _Claim(services_of(request), principal, key)
     known = await claim.take(fingerprint)
     if known is not None:
         return known
+    request.state.idempotency_key = claim.identity
     request.state.after_a_crash = claim.after_a_crash
     return await claim.fulfil(request, handle)
+
+
+_REFUSALS = (HTTPException, RequestValidationError, CampaignRefused)
+
+
+def _refused(error: Exception) -> bool:
+    """Whether nothing was changed. An `HTTPException` may also say that something is away, halfway through."""
+    return not isinstance(error, HTTPException) or error.status_code < 500
 
 
 class _Claim:
     """A key of a tenant, from the moment a request takes it until its answer is kept."""
 
-    def __init__(self, services: Services, tenant_id: UUID, key: str) -> None:
+    def __init__(self, services: Services, principal: Principal, key: str) -> None:
         self._services = services
-        self._tenant_id = tenant_id
+        self._principal = principal
         self._key = key
         self.after_a_crash = False
+        self.identity = key
+        """Of this request and its repeats, and of no other: not of an equal one that comes when this is forgotten."""
+
+    @property
+    def _tenant_id(self) -> UUID:
+        return self._principal.tenant_id
 
     async def take(self, fingerprint: str) -> Response | None:
         """None when the key is now ours, the stored answer when there is one. Raises Conflict or Unprocessable."""
@@ -65,6 +84,8 @@ class _Claim:
             known = await answers.claim(session, self._tenant_id, self._key, fingerprint)
         if isinstance(known, answers.Taken):
             self.after_a_crash = known.after_a_crash
+            # Without a nonce an older version claimed it, and named what it made by these two alone.
+            self.identity = f"{self._key} {fingerprint}" + (f" {known.nonce}" if known.nonce else "")
             return None
         if known.request_hash != fingerprint:
             raise Unprocessable.of(KEY_HEADER, "This key was used for another request; use a new one.")
@@ -73,32 +94,60 @@ class _Claim:
                 "The request with this Idempotency-Key is still being worked on; repeat it in a moment.",
                 headers={"Retry-After": "1"},
             )
+        self._refuse_lesser_key(known.body or {})
         self._services.meter.prevented("repeated_request")
         return self._replay(known.status, known.body or {})
+
+    def _refuse_lesser_key(self, body: dict[str, Any]) -> None:
+        """Raises Forbidden when the first asker's key could do more: the answer may be what this one must not know.
+
+        By scopes and not by the key itself, since a key may be changed for a new one between a try and its repeat. All
+        scopes, and not the one that the call needs: an administrator may make keys, but no owner's.
+        """
+        # An answer that an older version kept does not say whose it is.
+        wanted = [Scope(scope) for scope in body.get("scopes", [Scope.OWNER])]
+        missing = sorted(scope.value for scope in wanted if not allows(self._principal.scopes, scope))
+        if missing:
+            raise Forbidden(
+                f"This request was made before with a key that has the scope {', '.join(missing)}; this one lacks it. "
+                "Repeat it with a key that has it."
+            )
 
     def _replay(self, status: int, body: dict[str, Any]) -> Response:
         content = self._services.secrets.open(body["sealed"].encode()) if "sealed" in body else None
         return Response(content, status, {REPLAYED_HEADER: "true"}, "application/json" if content else None)
 
     async def fulfil(self, request: Request, handle: Handler) -> Response:
-        """Has the request handled and keeps its answer; frees the key if it fails."""
-        kept = False
+        """Has the request handled and keeps its answer; frees the key if it is refused."""
+        kept = refused = False
         try:
             async with self._renewed():
                 response = await handle(request)
+            refused = 400 <= response.status_code < 500
             if response.status_code < 400:
                 await self._keep(response)
                 kept = True
+        except _REFUSALS as error:
+            refused = _refused(error)
+            raise
         finally:
             if not kept:
-                async with self._services.database.tenant(self._tenant_id) as session:
-                    await answers.let_go(session, self._key)
+                await self._give_up(refused=refused)
         return response
+
+    async def _give_up(self, *, refused: bool) -> None:
+        # What an earlier run of this request may have done is not undone by the refusal of a later one.
+        end = answers.let_go if refused and not self.after_a_crash else answers.leave_open
+        # Where the database is away the claim stays, and is taken for dead when its lease is over.
+        with suppress(*DATABASE_ERRORS):
+            async with self._services.database.tenant(self._tenant_id) as session:
+                await end(session, self._key)
 
     async def _keep(self, response: Response) -> None:
         # Sealed: an answer may hold phone numbers, or a key that is shown only once.
         text = bytes(response.body).decode()
-        body = {"sealed": self._services.secrets.seal(text).decode()} if text else {}
+        body: dict[str, Any] = {"sealed": self._services.secrets.seal(text).decode()} if text else {}
+        body["scopes"] = sorted(self._principal.scopes)
         async with self._services.database.tenant(self._tenant_id) as session:
             await answers.keep(session, self._key, response.status_code, body)
 

@@ -1,6 +1,7 @@
 """The look at a campaign before it starts: who lacks what, and how long it will take."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -8,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from api.problems import FieldError, NotFound, Unprocessable
 from api.routes.launch_shapes import LackingContactOut, LaunchCheck, LaunchProblem, MissingVariables
 from api.routes.variant_shapes import LackingByVariant
-from db.reading.campaigns import Readiness, needs, readiness
+from db.imports import ImportResult
+from db.reading.campaigns import LackingContact, Readiness, lacking_from, needs, readiness
 from db.reading.channels import find_channel
 from db.reading.progress import Progress, read_progress
 from db.tables import Campaign
@@ -63,6 +65,30 @@ async def refuse_unready(session: AsyncSession, campaign: Campaign) -> None:
         raise Unprocessable(errors, _lacking(ready), extra={"missing_variables": missing.model_dump(mode="json")})
 
 
+async def refuse_unready_additions(session: AsyncSession, campaign: Campaign, result: ImportResult) -> None:
+    """The same of what was just added to a campaign that passed this check already. Raises the 422 problem.
+
+    Only the new are looked at: to the others an upload can but give values.
+    """
+    if result.first_added is None:
+        return
+    count, lacking = await lacking_from(
+        session, campaign.id, _needs(campaign), result.first_added, shown=CONTACTS_SHOWN
+    )
+    if count:
+        missing = _missing_of(count, lacking)
+        names = ", ".join(missing.variables)
+        raise Unprocessable(
+            [FieldError(field=f"variables.{name}", message=_added_lack(name)) for name in missing.variables],
+            f"{count} of {result.added} new contacts lack a value for: {names}. Nothing was added: the campaign is "
+            "scheduled, and its messages need these values.",
+            # Without their ids: those who are new to the tenant too are gone with this refusal.
+            extra={"missing_variables": missing.model_dump(mode="json", exclude=_FOR_GOOD)},
+        )
+
+
+_FOR_GOOD: Any = {"variants": True, "contacts": {"__all__": {"contact_id"}}}
+
 _NO_CONTACTS = "The campaign has no contacts; import some first."
 
 
@@ -102,12 +128,16 @@ async def _warnings(
 
 
 def _missing(ready: Readiness) -> MissingVariables:
+    return _missing_of(ready.lacking_count, ready.lacking)
+
+
+def _missing_of(count: int, lacking: list[LackingContact]) -> MissingVariables:
     return MissingVariables(
-        count=ready.lacking_count,
-        variables=sorted({name for contact in ready.lacking for name in contact.missing}),
+        count=count,
+        variables=sorted({name for contact in lacking for name in contact.missing}),
         contacts=[
             LackingContactOut(contact_id=contact.contact_id, phone=contact.phone, missing=contact.missing)
-            for contact in ready.lacking
+            for contact in lacking
         ],
     )
 
@@ -115,6 +145,10 @@ def _missing(ready: Readiness) -> MissingVariables:
 def _lacking(ready: Readiness) -> str:
     names = ", ".join(_missing(ready).variables)
     return f"{ready.lacking_count} of {ready.contacts} contacts lack a value for: {names}. Add values, or fallbacks."
+
+
+def _added_lack(name: str) -> str:
+    return f"Some of these contacts have no value for {name}, and the messages of a scheduled campaign are fixed."
 
 
 def _lacks(name: str) -> str:

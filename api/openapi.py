@@ -20,7 +20,8 @@ MEANINGS = {
     413: "The body is too large.",
     422: "Something in the request is wrong; `errors` name the fields.",
     500: "A fault on our side.",
-    503: "The database or the engine does not answer; nothing was changed, try again.",
+    503: "The database or the engine does not answer. What a write asked for may be done all the same: repeat it with "
+    "the same `Idempotency-Key`, or look.",
 }
 
 
@@ -54,7 +55,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
 
 _KEY_WORDS = (
     "Repeating a request with the same key has one effect and the same answer. Another body with the same key is "
-    "refused (422), a repeat while the first is being worked on too (409). Kept for 24 hours."
+    "refused (422), a repeat while the first is being worked on too (409), and one with an API key that may do less "
+    "than the first (403). After a 503 a repeat finds out what became of the first. Kept for 24 hours."
 )
 
 

@@ -92,7 +92,8 @@ def print_check(check: Answer) -> bool:
     facts = {
         "contacts": said.get("contacts"),
         "suppressed": said.get("suppressed"),
-        "sending takes": duration(said.get("eta_seconds")),
+        "sending takes": duration(said.get("sending_seconds")),
+        "all out after": duration(said.get("eta_seconds")),
         "window opens": said.get("opens_at"),
         "closes at": said.get("closes_at"),
     }

@@ -1,6 +1,8 @@
 """`relance campaign …`: one function per thing that an operator does with a campaign."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,11 +109,40 @@ def list_all(
     print_table(["id", "name", "status", "created"], [(one.id, one.name, one.status, one.created_at) for one in found])
 
 
+def _writable(path: Path | None) -> Path | None:
+    """Tried before anything is sent: an upload would not be undone for want of a place to write its errors to."""
+    if path is None:
+        return None
+    new = not path.exists()
+    try:
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise typer.BadParameter(_cannot_be_written(path, error)) from error
+    return path
+
+
+def _cannot_be_written(path: Path, error: OSError) -> str:
+    return f"{path} cannot be written: {error.strerror}"
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        say(_cannot_be_written(path, error))
+        raise typer.Exit(1) from error
+
+
 @family.command("import")
 def import_contacts(
     campaign: CampaignId,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV with a phone column.")],
-    errors_to: Annotated[Path | None, typer.Option(help="Write the rows that were not taken to this CSV file.")] = None,
+    errors_to: Annotated[
+        Path | None, typer.Option(callback=_writable, help="Write the rows that were not taken to this CSV file.")
+    ] = None,
     as_json: AsJson = False,
     api: ApiUrl = None,
     api_key: ApiKey = None,
@@ -119,9 +150,11 @@ def import_contacts(
     """Add the contacts of a CSV file. The same file again changes nothing."""
     with in_words(ApiError), connect(api, api_key) as client:
         result = client.import_contacts(campaign, file)
+        # Before the download, which may fail: what was done is done.
+        print_import(result, as_json=as_json)
         if errors_to is not None and result.errors_url is not None:
-            client.download(result.errors_url, errors_to)
-    print_import(result, as_json=as_json)
+            with _told(errors_to):
+                client.download(result.errors_url, errors_to)
 
 
 @family.command()

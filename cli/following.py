@@ -41,35 +41,62 @@ def follow(
 ) -> Iterator[Campaign]:
     """The campaign's page after each change; ends with the page on which it is over.
 
-    A stream that breaks is joined again. Raises ApiUnreachable once nothing was heard for `patience_seconds`, and
+    A stream that breaks is joined again. Raises ApiUnreachable once every try of `patience_seconds` failed, and
     ApiRefused at once. `check` is called at every sign of life and before every new try: what it raises ends it.
     """
-    heard, pause = time.monotonic(), FIRST_PAUSE_SECONDS
+    tries = _Tries(patience_seconds)
+
+    def hear() -> None:
+        tries.succeed()
+        check()
+
     while True:
         try:
-            for page in _one_stream(api, campaign_id, check):
-                heard, pause = time.monotonic(), FIRST_PAUSE_SECONDS
+            for page in _one_stream(api, campaign_id, hear):
                 yield page
                 if page.over:
                     return
         except ApiUnreachable:
-            if time.monotonic() - heard > patience_seconds:
+            if tries.failed_for_long():
                 raise
         check()
-        time.sleep(pause)
-        pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+        time.sleep(tries.pause())
 
 
-def _one_stream(api: Api, campaign_id: str, check: Callable[[], None]) -> Iterator[Campaign]:
+class _Tries:
+    """How long it has been failing: from the first try that failed, however long all was well and quiet before it."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self.succeed()
+
+    def succeed(self) -> None:
+        self._failing_since: float | None = None
+        self._pause = FIRST_PAUSE_SECONDS
+
+    def failed_for_long(self) -> bool:
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        return now - self._failing_since >= self._patience_seconds
+
+    def pause(self) -> float:
+        """How long to wait before the next try: longer each time."""
+        pause, self._pause = self._pause, min(LONGEST_PAUSE_SECONDS, self._pause * 2)
+        return pause
+
+
+def _one_stream(api: Api, campaign_id: str, hear: Callable[[], None]) -> Iterator[Campaign]:
     """One page per event. The first tells the present state, so a change between two streams is not missed."""
     with api.events(campaign_id) as lines:
-        for data in read_events(_checked(lines, check)):
+        for data in read_events(_heard(lines, hear)):
             yield _page(data)
 
 
-def _checked(lines: Iterable[str], check: Callable[[], None]) -> Iterator[str]:
+def _heard(lines: Iterable[str], hear: Callable[[], None]) -> Iterator[str]:
+    """Every line is a sign of life, also the one by which a quiet stream shows that it stands."""
     for line in lines:
-        check()
+        hear()
         yield line
 
 

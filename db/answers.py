@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import and_, delete, func, or_
+from sqlalchemy import and_, case, delete, func, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -29,31 +29,42 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The key is this request's. `after_a_crash`: an earlier run of it may have had its effect, and told nobody."""
+    """The key is this request's. `after_a_crash`: an earlier run of it may have had its effect, and told nobody.
 
+    `nonce` is the same for all runs of one request, and another for an equal request once the first is forgotten.
+    """
+
+    nonce: UUID | None
     after_a_crash: bool = False
 
 
 async def claim(session: AsyncSession, tenant_id: UUID, key: str, request_hash: str) -> Taken | StoredAnswer:
     """Takes the key for this request, or says what is known of it."""
     fresh = insert(IdempotentAnswer).values(
-        tenant_id=tenant_id, key=key, request_hash=request_hash, created_at=func.now()
+        tenant_id=tenant_id, key=key, request_hash=request_hash, nonce=uuid4(), created_at=func.now()
     )
     same = col(IdempotentAnswer.request_hash) == request_hash
-    # What died is taken up by its own repeat only: another request under its key might meet half of its effect.
-    dead = and_(same, col(IdempotentAnswer.status).is_(None), col(IdempotentAnswer.created_at) < func.now() - LEASE)
     expired = col(IdempotentAnswer.created_at) < func.now() - KEPT
+    # What died is taken up by its own repeat only: another request under its key might meet half of its effect.
+    unanswered = and_(same, col(IdempotentAnswer.status).is_(None), ~expired)
+    dead = and_(unanswered, col(IdempotentAnswer.created_at) < func.now() - LEASE)
     # A sub-select sees the row as it was before this statement.
-    died = select(and_(same, col(IdempotentAnswer.status).is_(None))).where(col(IdempotentAnswer.key) == key)
+    died = select(unanswered).where(col(IdempotentAnswer.key) == key)
     taken = await session.execute(
         fresh.on_conflict_do_update(
             index_elements=["tenant_id", "key"],
-            set_={"request_hash": request_hash, "status": None, "body": None, "created_at": func.now()},
+            set_={
+                "request_hash": request_hash,
+                "nonce": case((dead, col(IdempotentAnswer.nonce)), else_=fresh.excluded.nonce),
+                "status": None,
+                "body": None,
+                "created_at": func.now(),
+            },
             where=or_(dead, expired),
-        ).returning(func.coalesce(died.correlate(None).scalar_subquery(), False))
+        ).returning(col(IdempotentAnswer.nonce), func.coalesce(died.correlate(None).scalar_subquery(), False))
     )
     if (ours := taken.first()) is not None:
-        return Taken(after_a_crash=bool(ours[0]))
+        return Taken(nonce=ours[0], after_a_crash=bool(ours[1]))
     known = (await session.exec(select(IdempotentAnswer).where(col(IdempotentAnswer.key) == key))).one_or_none()
     # None: the request that held the key failed and let it go in this very moment; the caller may try again at once.
     return (
@@ -74,8 +85,14 @@ async def keep(session: AsyncSession, key: str, status: int, body: dict[str, Any
     )
 
 
+async def leave_open(session: AsyncSession, key: str) -> None:
+    """Leaves the claim of a request that may have had its effect, or may yet: as after a crash, with no wait."""
+    open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
+    await session.execute(update(IdempotentAnswer).where(open_claim).values(created_at=func.now() - LEASE))
+
+
 async def let_go(session: AsyncSession, key: str) -> None:
-    """Frees the key of a request that failed, so that it can be tried again."""
+    """Frees the key of a request that was refused, so that it can be tried again."""
     open_claim = and_(col(IdempotentAnswer.key) == key, col(IdempotentAnswer.status).is_(None))
     await session.execute(delete(IdempotentAnswer).where(open_claim))
 

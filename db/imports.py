@@ -77,9 +77,9 @@ _ENROLLMENTS = text("""
         ON CONFLICT (tenant_id, campaign_id, contact_id) DO UPDATE
         SET variables = excluded.variables || enrollments.variables
         WHERE excluded.variables || enrollments.variables <> enrollments.variables
-        RETURNING xmax
+        RETURNING xmax, position
     )
-    SELECT count(*) FILTER (WHERE xmax = 0) FROM written
+    SELECT count(*) FILTER (WHERE xmax = 0) AS added, min(position) FILTER (WHERE xmax = 0) AS first_added FROM written
 """)
 
 _PROBLEMS = text("""
@@ -90,13 +90,17 @@ _PROBLEMS = text("""
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of an upload: every valid row is either added or a duplicate; `problems` are the first ones."""
+    """What became of an upload: every valid row is either added or a duplicate; `problems` are the first ones.
+
+    What was added lies behind all that was there: from the position `first_added` on.
+    """
 
     import_id: UUID
     added: int
     duplicates: int
     invalid: int
     problems: Sequence[RowProblem]
+    first_added: int | None = None
 
 
 class Staging:
@@ -137,8 +141,8 @@ class Staging:
     async def enroll(self, campaign: Campaign, import_id: UUID) -> ImportResult:
         """Takes the contacts into the campaign, whose row must be locked, and notes the upload."""
         target = {"tenant_id": campaign.tenant_id, "campaign_id": campaign.id, "channel_id": campaign.channel_id}
-        added: int = (await self._session.execute(_ENROLLMENTS, target)).scalar_one()
-        result = ImportResult(import_id, added, self._valid - added, self._invalid, self._problems)
+        added, first = (await self._session.execute(_ENROLLMENTS, target)).one()
+        result = ImportResult(import_id, added, self._valid - added, self._invalid, self._problems, first)
         await self._note(campaign, result)
         return result
 

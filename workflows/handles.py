@@ -36,11 +36,12 @@ LONGEST_DETAIL = 300
 
 
 class EngineUnavailable(Exception):
-    """Temporal, or the worker behind it, does not answer. Nothing was decided; the call may be repeated."""
+    """Temporal, or the worker behind it, does not answer. What was asked may be done, or may be done yet."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(
-            f"The engine does not answer ({detail}). Check that Temporal and a worker run, then try again."
+            f"The engine does not answer ({detail}). What was asked may be done all the same: look before you ask "
+            "again. Check that Temporal and a worker run."
         )
 
 

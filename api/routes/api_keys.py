@@ -58,8 +58,8 @@ async def create(body: NewApiKey, caller: Administrator) -> ApiKeyMade:
     row = key_row(caller.tenant_id, body.name, key, sorted({scope.value for scope in body.scopes}))
     row.id = caller.new_id()
     async with caller.transaction() as session:
-        if (unseen := await find_api_key(session, row.id)) is not None:
-            # A repeat after a crash: the first run's key was shown to nobody.
+        unseen = await find_api_key(session, row.id) if caller.after_a_crash else None
+        if unseen is not None:  # the first run's key was shown to nobody
             await session.delete(unseen)
             await session.flush()
         session.add(row)

@@ -25,6 +25,7 @@ from domain.statuses import CampaignStatus, DeliveryKind, DeliveryStatus
 from domain.template_reading import TemplateProblem
 from domain.templates import MissingVariable, render
 from domain.variables import variable_name
+from workflows.handles import CampaignRefused
 
 STARTED = frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING})
 
@@ -96,13 +97,26 @@ async def retry_failed(campaign_id: UUID, caller: Sender) -> RetryAnswer:
             _refuse_unless_allowed(campaign, Command.RETRY_FAILED)
         progress = await read_progress(session, campaign_id)
     failed = progress.counts.failed if progress else 0
-    if campaign.status != CampaignStatus.COMPLETED:
-        result = await caller.workflows.command(campaign_id, Command.RETRY_FAILED, caller.new_id())
+    result = await _retried_by_its_workflow(caller, campaign)
+    if result is not None:
         return RetryAnswer(id=campaign_id, status=result.status, retried=result.affected)
     if failed == 0:
         raise Conflict("No contact of this campaign failed; there is nothing to retry.")
     await caller.workflows.start_campaign(_ref(campaign, reopen=True), campaign.channel_id, campaign.name)
     return RetryAnswer(id=campaign_id, status=CampaignStatus.RUNNING, retried=failed)
+
+
+async def _retried_by_its_workflow(caller: Caller, campaign: Campaign) -> CommandResult | None:
+    """What the campaign's workflow made of the order; None when it is over and knows of no earlier run of this."""
+    over = campaign.status == CampaignStatus.COMPLETED
+    if over and not caller.after_a_crash:
+        return None
+    try:
+        return await caller.workflows.command(campaign.id, Command.RETRY_FAILED, caller.new_id())
+    except CampaignRefused:
+        if not over:
+            raise
+        return None
 
 
 @router.post("/{campaign_id}/test-send", status_code=202)

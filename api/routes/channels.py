@@ -127,5 +127,6 @@ async def _release(caller: Caller, channel_id: UUID) -> None:
         await caller.workflows.release_channel(caller.tenant_id, channel_id)
     except EngineUnavailable as error:
         raise Unavailable(
-            f"The channel is changed, but what it holds was not told to go on: {error} Then resume the channel."
+            f"The channel is changed, but what it holds may not have been told to go on: {error} "
+            "Then resume the channel."
         ) from error

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from api.dependencies import Caller, Reader, Writer
 from api.downloads import CSV_RESPONSES, csv_response, plain
+from api.launch import refuse_unready_additions
 from api.pagination import Page, PageQuery, RowNumber, decode_cursor, page_of
 from api.parameters import ONCE_EACH
 from api.problems import Conflict, NotFound
@@ -55,7 +56,8 @@ async def import_contacts(campaign_id: UUID, request: Request, caller: Writer) -
     """Take contacts in, from a CSV file or JSON, while the campaign is a draft or scheduled.
 
     Rows with the same number are one contact: the first row wins, later ones fill in variables that it lacks, also
-    those of a later upload. The same file again changes nothing. A file that cannot be read changes nothing either.
+    those of a later upload. The same file again changes nothing. A file that cannot be read changes nothing either, nor
+    one that would give a scheduled campaign a contact without a value that its messages need.
     """
     async with caller.transaction() as session:
         _refuse_closed(await found(session, campaign_id))
@@ -86,6 +88,8 @@ async def _take_in(caller: Caller, campaign_id: UUID, rows: Rows) -> ImportResul
         campaign = await found(session, campaign_id, lock=True)
         _refuse_closed(campaign)
         result = await staging.enroll(campaign, import_id)
+        if campaign.status == CampaignStatus.SCHEDULED:  # its start has looked already, and will not look again
+            await refuse_unready_additions(session, campaign, result)
     caller.services.meter.imported(result.added, result.duplicates, result.invalid)
     return result
 

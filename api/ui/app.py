@@ -15,7 +15,7 @@ from api.ui.routers import routes
 from api.ui.routes import campaign, campaigns, channels
 
 STATIC = Path(__file__).parent / "static"
-OF_THE_API = ("/api", "/webhooks")
+OF_THE_API = ("/api", "/webhooks", "/healthz", "/readyz", "/metrics")
 """What begins so is the API's, whether there is such a thing or not: its errors are problems and not pages."""
 
 

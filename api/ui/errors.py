@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.access_log import template_of
 from api.dependencies import services_of
+from api.routing import READS
 from api.ui.languages import _
 from api.ui.rendering import fragment, page
 from api.ui.visits import SignInNeeded, Visit, look_up, to_sign_in, visit_so_far
@@ -19,7 +20,10 @@ from workflows.handles import CampaignRefused, EngineUnavailable
 
 NOT_FOUND = _("There is nothing at this address.")
 NOT_SO = _("This address cannot be opened by itself, or not in this way. Go back to the page that led here.")
-AWAY = _("The database does not answer. Nothing was changed; try again.")
+AWAY = _("The database does not answer. Try again in a moment.")
+AWAY_MEANWHILE = _(
+    "The database does not answer. What you asked for may be done all the same: look before you ask again."
+)
 BUG = _("Something went wrong on our side. The log has the details; please report it.")
 TITLES = {
     403: _("Not allowed"),
@@ -91,7 +95,7 @@ async def _database(request: Request, error: Exception) -> Response:
     if not is_away(error):
         return await _bug(request, error)
     logger.warning("ui.database_away", error=type(error).__name__)
-    return _told(request, 503, AWAY)
+    return _told(request, 503, AWAY if request.method in READS else AWAY_MEANWHILE)
 
 
 async def _bug(request: Request, error: Exception) -> Response:

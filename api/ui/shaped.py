@@ -117,8 +117,12 @@ _WORDS = (
     _("The request has 1 error: %(field)s: %(said)s"),
     _("The request has %(count)s errors: %(field)s: %(said)s"),
     _("The body is larger than %(size)s MB; send less at once."),
-    _("The engine does not answer (%(detail)s). Check that Temporal and a worker run, then try again."),
-    _("The channel is changed, but what it holds was not told to go on: %(said)s Then resume the channel."),
+    _("Some of these contacts have no value for %(name)s, and the messages of a scheduled campaign are fixed."),
+    _(
+        "The engine does not answer (%(detail)s). What was asked may be done all the same: look before you ask again. "
+        "Check that Temporal and a worker run."
+    ),
+    _("The channel is changed, but what it holds may not have been told to go on: %(said)s Then resume the channel."),
     _("The campaign is %(state)s, not a draft."),
     _("The campaign is %(state)s; its pacing means nothing any more."),
     _(

@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -106,11 +106,17 @@ def play(settings: Settings, options: Options) -> bool:
         up_seconds = time.monotonic() - began
         agrees = _perform(settings, options, place, run, console, (began, up_seconds))
         if options.keep and place.own is not None:
-            say("the stack keeps running; Ctrl-C stops it")
-            while True:
-                place.check()
-                time.sleep(0.5)
+            _keep(place)
     return agrees
+
+
+def _keep(place: Place) -> None:
+    """Until Ctrl-C or SIGTERM, which end a demo that is over and leave its verdict as it is."""
+    say("the stack keeps running; Ctrl-C stops it")
+    with suppress(KeyboardInterrupt):
+        while True:
+            place.check()
+            time.sleep(0.5)
 
 
 def _choose(settings: Settings, options: Options) -> Run:

@@ -13,6 +13,7 @@ from cli.doctor.database import CONNECT_SECONDS, READ_ONLY
 from cli.doctor.findings import Finding, fine, wrong
 from db.binding import BindingConnection
 from db.engine import APPLICATION_ROLE, Database
+from db.inbound import UNMATCHED
 from db.rotation import unreadable_channels
 from db.secrets import SecretBox
 from settings import Settings, fernet_keys
@@ -114,17 +115,20 @@ async def _channels(session: AsyncSession, found: Waiting) -> None:
 async def _unknown(session: AsyncSession, found: Waiting) -> None:
     query = text("""
         SELECT count(*) FROM deliveries
-        WHERE status = 'unknown' AND updated_at < now() - make_interval(mins => :minutes)
-    """)
+        WHERE status = 'unknown' AND coalesce(first_asked_at, created_at) < now() - make_interval(mins => :minutes)
+    """)  # by the first try, since each round of asking the platform writes `updated_at`
     found.unknown += int((await session.execute(query, {"minutes": UNKNOWN_MINUTES})).scalar_one())
 
 
 async def _unprocessed(session: AsyncSession, found: Waiting) -> None:
+    """Without receipts of messages that are not known: usually typed on the phone, they are dropped after a while."""
     query = text("""
         SELECT count(*) FROM inbound_events
-        WHERE processed_at IS NULL AND received_at < now() - make_interval(mins => :minutes)
+        WHERE processed_at IS NULL AND problem IS DISTINCT FROM :unmatched
+          AND received_at < now() - make_interval(mins => :minutes)
     """)
-    found.unprocessed += int((await session.execute(query, {"minutes": UNPROCESSED_MINUTES})).scalar_one())
+    named = {"minutes": UNPROCESSED_MINUTES, "unmatched": UNMATCHED}
+    found.unprocessed += int((await session.execute(query, named)).scalar_one())
 
 
 Look = Callable[[AsyncSession, Waiting], Awaitable[None]]

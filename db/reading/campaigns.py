@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, text, true, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, func, text, true, tuple_, type_coerce
 from sqlalchemy import select as core_select
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlmodel import col, or_, select
@@ -96,16 +96,33 @@ async def readiness(
     contacts = (await session.exec(total)).one()
     suppressed = (await session.execute(_SUPPRESSED, {"campaign_id": campaign_id})).scalar_one()
     rows = (await session.execute(_lacking(campaign_id, facts.required, apart, shown))).all()
-    lacking = [LackingContact(row.contact_id, row.phone, sorted(missing(facts, row.variables))) for row in rows]
     lacking_count, *each = rows[0][_COUNTS_FROM:] if rows else [0] * (1 + len(apart))
-    return Readiness(contacts, suppressed, lacking_count, lacking, tuple(each))
+    return Readiness(contacts, suppressed, lacking_count, _read(facts, rows), tuple(each))
+
+
+async def lacking_from(
+    session: AsyncSession, campaign_id: UUID, facts: TemplateFacts, position: int, *, shown: int
+) -> tuple[int, list[LackingContact]]:
+    """How many contacts from `position` on lack what `facts` require, and the first of them. Others cost nothing."""
+    if not facts.required:
+        return 0, []
+    rows = (await session.execute(_lacking(campaign_id, facts.required, (), shown, position))).all()
+    return (rows[0][_COUNTS_FROM] if rows else 0), _read(facts, rows)
+
+
+def _read(facts: TemplateFacts, rows: Iterable[Row[Any]]) -> list[LackingContact]:
+    return [LackingContact(row.contact_id, row.phone, sorted(missing(facts, row.variables))) for row in rows]
 
 
 _COUNTS_FROM = 3
 
 
 def _lacking(
-    campaign_id: UUID, required: frozenset[str], apart: Sequence[frozenset[str]], shown: int
+    campaign_id: UUID,
+    required: frozenset[str],
+    apart: Sequence[frozenset[str]],
+    shown: int,
+    position: int | None = None,
 ) -> Select[tuple[Any, ...]]:
     """The first contacts who lack something; beside each, from `_COUNTS_FROM` on, how many there are in all and apart.
 
@@ -117,7 +134,7 @@ def _lacking(
     of_campaign = col(Enrollment.campaign_id) == campaign_id
     aside = (
         core_select(col(Enrollment.contact_id), col(Enrollment.position), *flags)
-        .where(of_campaign, _lacks(required))
+        .where(of_campaign, _lacks(required), *([col(Enrollment.position) >= position] if position else []))
         .cte("aside")
     )
     first = core_select(aside.c.contact_id, aside.c.position).order_by(aside.c.position).limit(shown).subquery()

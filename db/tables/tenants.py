@@ -42,13 +42,17 @@ class ApiKey(SQLModel, table=True):
 
 
 class IdempotentAnswer(SQLModel, table=True):
-    """The answer to a write that came with an `Idempotency-Key`; `status` None while it is being worked on."""
+    """The answer to a write that came with an `Idempotency-Key`; `status` None while it is being worked on.
+
+    `nonce` is drawn when the key is claimed anew: what the request makes has its id by it. None: by an older version.
+    """
 
     __tablename__ = "idempotent_answers"
 
     tenant_id: UUID = Field(foreign_key=TENANT, primary_key=True)
     key: str = Field(primary_key=True)
     request_hash: str
+    nonce: UUID | None = None
     status: int | None = None
     body: dict[str, Any] | None = document(nullable=True)
     created_at: datetime = moment(nullable=False)

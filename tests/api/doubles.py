@@ -26,6 +26,8 @@ class RecordingWorkflows(Workflows):
 
     calls: list[tuple[str, Any]] = field(default_factory=list)
     away: bool = False
+    loses_answers: bool = False
+    """What is asked is done, and nobody is told."""
     refuses: str | None = None
     affected: int = 0
     found: CheckResult = field(default_factory=lambda: CheckResult(finding=Finding.READY))
@@ -37,11 +39,19 @@ class RecordingWorkflows(Workflows):
         return "default"
 
     def _note(self, method: str, argument: Any) -> None:
+        self._look_up()
+        self.calls.append((method, argument))
+        self._answer()
+
+    def _look_up(self) -> None:
         if self.away:
             raise EngineUnavailable("UNAVAILABLE")
         if self.refuses is not None:
             raise CampaignRefused(self.refuses)
-        self.calls.append((method, argument))
+
+    def _answer(self) -> None:
+        if self.loses_answers:
+            raise EngineUnavailable("DEADLINE_EXCEEDED")
 
     def asked(self, method: str) -> list[Any]:
         """The arguments that a method was called with."""
@@ -55,10 +65,12 @@ class RecordingWorkflows(Workflows):
         """Remembers the command; a repeat under its id gets the first result, as Temporal has it."""
         if request_id is not None and request_id in self.updates:
             return self.updates[request_id]
-        self._note("command", (campaign_id, command))
+        self._look_up()
+        self.calls.append(("command", (campaign_id, command)))
         result = CommandResult(status=STATUS_AFTER[command], affected=self.affected)
         if request_id is not None:
             self.updates[request_id] = result
+        self._answer()
         return result
 
     async def change_pacing(self, campaign_id: UUID, change: ChangePacing) -> CommandResult:

@@ -1,15 +1,23 @@
 """API keys over the API: shown once, scoped, listed by prefix, revoked for good."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import pytest
 from fastapi import FastAPI
-from sqlmodel import select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select, update
 
-from db.api_keys import hash_key
+from api.dependencies import Caller
+from api.routes.api_keys import NewApiKey, create
+from db.answers import KEPT
+from db.api_keys import Principal, hash_key
 from db.engine import Database
-from db.tables import ApiKey
+from db.tables import ApiKey, IdempotentAnswer
+from db.tables.columns import utc_now
+from domain.people import Scope
 from tests.api.people import Company, client, make_key_with
 
 
@@ -98,6 +106,32 @@ async def test_a_repeat_under_one_idempotency_key_shows_the_same_key(company: Co
     first, again = [await company.http.post("/api/api-keys", json=body, headers=headers) for _ in range(2)]
     assert first.json() == again.json()
     assert len(await listed(company)) == 2
+
+
+async def test_a_script_that_makes_a_key_each_week_takes_none_away(company: Company, app: FastAPI) -> None:
+    body, headers = {"name": "CRM", "scopes": ["read"]}, {"Idempotency-Key": "weekly"}
+    first = (await company.http.post("/api/api-keys", json=body, headers=headers)).json()
+    async with company.database.tenant(company.tenant_id) as session:
+        await session.exec(update(IdempotentAnswer).values(created_at=utc_now() - KEPT * 7))
+    second = (await company.http.post("/api/api-keys", json=body, headers=headers)).json()
+    assert first["id"] != second["id"]
+    for made in (first, second):
+        async with client(app, made["key"]) as http:
+            assert (await http.get("/api/campaigns")).status_code == 200
+
+
+async def test_a_key_gives_way_to_another_only_after_a_crash(company: Company, app: FastAPI) -> None:
+    owner = Principal(company.tenant_id, company.channel_id, frozenset({"owner"}))
+    caller = Caller(owner, app.state.services, idempotency_key="the same")
+    body = NewApiKey(name="CRM", scopes=[Scope.READ])
+    first = await create(body, caller)
+    with pytest.raises(IntegrityError):
+        await create(body, caller)
+    async with client(app, first.key) as http:
+        assert (await http.get("/api/campaigns")).status_code == 200
+        second = await create(body, replace(caller, after_a_crash=True))
+        assert second.id == first.id
+        assert (await http.get("/api/campaigns")).status_code == 401
 
 
 async def test_wrong_bodies_are_refused(company: Company) -> None:

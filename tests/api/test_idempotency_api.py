@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx
 import pytest
@@ -15,9 +15,9 @@ from db.engine import Database
 from db.secrets import SecretBox
 from db.tables import Campaign, Delivery, IdempotentAnswer
 from db.tables.columns import utc_now
-from tests.api.campaign_rows import fields
+from tests.api.campaign_rows import change_row, fields
 from tests.api.doubles import RecordingWorkflows
-from tests.api.people import Company, phone
+from tests.api.people import Company, client, make_key_with, phone
 
 KEY = {"Idempotency-Key": "order-66"}
 
@@ -105,6 +105,76 @@ async def test_a_day_later_the_key_may_mean_something_else(company: Company) -> 
     other = await make(company, name="Winter")
     assert (other.status_code, other.json()["name"]) == (201, "Winter")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_the_same_request_a_day_later_is_done_again(company: Company, workflows: RecordingWorkflows) -> None:
+    """As a nightly job asks, with a key that never changes."""
+    campaign_id = (await company.campaign())["id"]
+    for night in (1, 2):
+        await change_row(company, campaign_id, status="running")
+        answer = await company.http.post(f"/api/campaigns/{campaign_id}/pause", headers=KEY)
+        assert (answer.status_code, "idempotent-replayed" in answer.headers) == (202, False)
+        assert len(workflows.asked("command")) == night
+        await set_claim(company, created_at=utc_now() - answers.KEPT * 1.1)
+
+
+async def test_a_request_that_died_a_day_ago_is_forgotten_too(company: Company, workflows: RecordingWorkflows) -> None:
+    campaign_id = (await company.campaign())["id"]
+    await change_row(company, campaign_id, status="running")
+    address = f"/api/campaigns/{campaign_id}/pause"
+    assert (await company.http.post(address, headers=KEY)).status_code == 202
+    await change_row(company, campaign_id, status="paused")
+    await set_claim(company, status=None, body=None, created_at=utc_now() - answers.KEPT * 1.1)
+    assert (await company.http.post(address, headers=KEY)).status_code == 409
+
+
+async def test_what_an_older_version_claimed_and_made_is_found_by_its_id(company: Company) -> None:
+    made = UUID((await make(company)).json()["id"])
+    async with company.database.tenant(company.tenant_id) as session:
+        claim = (await session.exec(select(IdempotentAnswer))).one()
+        older = uuid5(company.tenant_id, f"{claim.key} {claim.request_hash}")
+        await session.exec(update(Campaign).where(col(Campaign.id) == made).values(id=older))
+    await set_claim(company, nonce=None, status=None, body=None, created_at=utc_now() - answers.LEASE * 1.5)
+    again = await make(company)
+    assert (again.status_code, again.json()["id"]) == (201, str(older))
+    assert await campaigns(company) == 1
+
+
+async def test_an_answer_is_given_again_to_no_key_that_may_do_less(
+    company: Company, app: FastAPI, database: Database
+) -> None:
+    body = {"name": "CRM", "scopes": ["owner"]}
+    first = await company.http.post("/api/api-keys", json=body, headers=KEY)
+    assert first.status_code == 201
+    for scopes in (["read"], ["read", "write", "send", "admin"]):
+        async with client(app, await make_key_with(database, company.tenant_id, *scopes)) as lesser:
+            refused = await lesser.post("/api/api-keys", json=body, headers=KEY)
+        assert refused.status_code == 403
+        assert first.json()["key"] not in refused.text
+        assert "owner" in refused.json()["detail"]
+    async with client(app, await make_key_with(database, company.tenant_id, "owner")) as other_owner:
+        assert (await other_owner.post("/api/api-keys", json=body, headers=KEY)).json() == first.json()
+
+
+async def test_a_key_that_was_changed_for_a_new_one_between_try_and_repeat_gets_the_answer(
+    company: Company, app: FastAPI, database: Database
+) -> None:
+    told = []
+    for scopes in (["read", "write"], ["write", "read"], ["admin", "read", "write"]):
+        async with client(app, await make_key_with(database, company.tenant_id, *scopes)) as http:
+            told.append((await http.post("/api/campaigns", json=body_of(company), headers=KEY)).json())
+    assert told == told[:1] * 3
+    assert await campaigns(company) == 1
+
+
+async def test_an_answer_that_an_older_version_kept_goes_to_an_owner_alone(
+    company: Company, app: FastAPI, database: Database, secrets: SecretBox
+) -> None:
+    first = await make(company)
+    await set_claim(company, body={"sealed": secrets.seal(first.text).decode()})
+    async with client(app, await make_key_with(database, company.tenant_id, "read", "write")) as http:
+        assert (await http.post("/api/campaigns", json=body_of(company), headers=KEY)).status_code == 403
+    assert (await make(company)).json() == first.json()
 
 
 async def test_a_request_that_failed_may_be_repeated(company: Company, workflows: RecordingWorkflows) -> None:

@@ -226,6 +226,40 @@ async def test_a_scheduled_campaign_still_takes_contacts(company: Company) -> No
     assert counts(await company.contacts(campaign_id, {"phone": phone(1)})) == (1, 0, 0)
 
 
+async def test_a_scheduled_campaign_takes_nobody_who_lacks_what_its_messages_need(company: Company) -> None:
+    campaign_id = (await company.campaign(message_2="See you in {{ town }}"))["id"]
+    await company.contacts(campaign_id, {"phone": phone(1), "town": "Lyon"})
+    await change_row(company, campaign_id, status=CampaignStatus.SCHEDULED)
+    people = [{"phone": phone(1)}, {"phone": phone(2), "town": "Metz"}, {"phone": phone(3)}, {"phone": phone(4)}]
+    file = f"phone,town\n{phone(2)},Metz\n{phone(3)},\n{phone(4)},\n".encode()
+
+    for refused in (
+        await company.http.post(ADDRESS.format(campaign_id), json={"contacts": people}),
+        await company.upload(campaign_id, file),
+    ):
+        assert (refused.status_code, fields(refused)) == (422, ["variables.town"])
+        assert refused.json()["detail"].startswith("2 of 3 new contacts lack a value for: town.")
+        assert refused.json()["missing_variables"] == {
+            "count": 2,
+            "variables": ["town"],
+            "contacts": [{"phone": phone(number), "missing": ["town"]} for number in (3, 4)],
+        }
+    assert await enrolled(company, campaign_id) == 1
+    async with company.database.tenant(company.tenant_id) as session:
+        assert len((await session.exec(select(Contact))).all()) == 1
+
+    whole = [person | {"town": "Nice"} for person in people]
+    assert counts(await company.contacts(campaign_id, *whole)) == (3, 1, 0)
+
+
+async def test_of_a_scheduled_campaign_only_the_new_are_looked_at(company: Company) -> None:
+    campaign_id = (await company.campaign(message_1="Hi {{ town }}"))["id"]
+    await company.contacts(campaign_id, *({"phone": phone(number)} for number in range(1, 4)))
+    await change_row(company, campaign_id, status=CampaignStatus.SCHEDULED)
+    assert counts(await company.contacts(campaign_id, {"phone": phone(2)})) == (0, 1, 0)
+    assert counts(await company.contacts(campaign_id, {"phone": phone(9), "town": "Lyon"})) == (1, 0, 0)
+
+
 async def test_errors_of_another_campaigns_upload_are_not_found(company: Company) -> None:
     campaign_id, other = (await company.campaign())["id"], (await company.campaign())["id"]
     answer = await company.contacts(campaign_id, {"phone": "12"})

@@ -62,6 +62,8 @@ async def test_a_method_that_an_address_does_not_have(company: Company) -> None:
     assert answer.headers["allow"] == "GET, PATCH"
     contacts = await company.http.put(f"/api/campaigns/{campaign['id']}/contacts")
     assert contacts.headers["allow"] == "GET, POST"
+    for address in ("/healthz", "/readyz", "/metrics"):
+        told(await company.http.request("TRACE", address), 405)
 
 
 async def test_an_id_that_is_none(company: Company) -> None:

@@ -1,5 +1,6 @@
 """The commands against a stub of the API: what they send, what they print, how they end."""
 
+import errno
 import json
 from collections.abc import Callable
 from email.message import Message
@@ -111,6 +112,67 @@ def test_import_uploads_the_file_and_tells_the_counts_and_first_errors(
     ]
 
 
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    file = tmp_path / "people.csv"
+    file.write_text("phone\n+33639980001\nnope\n", encoding="utf-8")
+    return file
+
+
+def told_of_an_import(stub: StubApi) -> str:
+    """One row was taken and one was not; returns where the errors are."""
+    errors_url = f"/api/campaigns/{CAMPAIGN}/imports/{CHANNEL}/errors.csv"
+    answer = {"added": 1, "duplicates": 0, "invalid": 1, "errors": [], "errors_url": errors_url}
+    stub.on("POST", f"/api/campaigns/{CAMPAIGN}/contacts", answer)
+    return errors_url
+
+
+@pytest.mark.parametrize("where", ["nowhere/errors.csv", "people.csv/errors.csv", "."])
+def test_nothing_is_imported_when_its_errors_could_not_be_written(
+    relance: Relance, stub: StubApi, tmp_path: Path, people: Path, where: str
+) -> None:
+    told_of_an_import(stub)
+    result = relance("campaign", "import", CAMPAIGN, str(people), "--errors-to", str(tmp_path / where))
+    assert result.exit_code == 2
+    assert "cannot be written" in " ".join(result.stderr.replace("│", "").split()), result.stderr
+    assert stub.asked == []
+
+
+def test_an_import_that_is_refused_leaves_no_file_of_errors_and_overwrites_none(
+    relance: Relance, stub: StubApi, tmp_path: Path, people: Path
+) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("kept")
+    for target in (old, new):
+        assert relance("campaign", "import", CAMPAIGN, str(people), "--errors-to", str(target)).exit_code == 1
+    assert (old.read_text(), new.exists()) == ("kept", False)
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize("full", [False, True], ids=["refused", "disk-full"])
+def test_an_import_is_told_also_when_its_errors_cannot_be_fetched(
+    relance: Relance,
+    stub: StubApi,
+    tmp_path: Path,
+    people: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    full: bool,
+    as_json: list[str],
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told_of_an_import(stub)
+    if full:
+        monkeypatch.setattr(Api, "download", no_room)
+    target = str(tmp_path / "errors.csv")
+    result = relance("campaign", "import", CAMPAIGN, str(people), "--errors-to", target, *as_json)
+    assert result.exit_code == 1
+    assert "added" in result.stdout
+    said = f"relance: {target} cannot be written: No space left on device\n"
+    assert result.stderr == (said if full else "relance: There is no such thing.\n")
+
+
 def _form(stub: StubApi) -> Message:
     """The one part of the form that was sent first."""
     head = f"Content-Type: {stub.headers[0]['Content-Type']}\r\n\r\n".encode()
@@ -193,6 +255,14 @@ def test_check_ends_with_status_1_when_something_stands_in_the_way(relance: Rela
     stub.on("GET", f"/api/campaigns/{CAMPAIGN}/launch-check", {**answer, "ok": True})
     relance("campaign", "check", CAMPAIGN)  # uses up the first answer
     assert relance("campaign", "check", CAMPAIGN, "--json").exit_code == 0
+
+
+def test_check_tells_the_sending_apart_from_the_time_until_all_is_out(relance: Relance, stub: StubApi) -> None:
+    answer = {"ok": True, "problems": [], "warnings": [], "contacts": 3, "sending_seconds": 65, "eta_seconds": 7265}
+    stub.on("GET", f"/api/campaigns/{CAMPAIGN}/launch-check", answer)
+    lines = [line.split() for line in relance("campaign", "check", CAMPAIGN).stdout.splitlines()]
+    assert ["sending", "takes", "1:05"] in lines
+    assert ["all", "out", "after", "2:01:05"] in lines
 
 
 def test_test_send_carries_number_message_and_variables(relance: Relance, stub: StubApi) -> None:

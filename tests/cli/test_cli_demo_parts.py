@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,17 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from cli.client import Api
-from cli.demo import script
+from cli.demo import command, script
 from cli.demo.collection import gather
 from cli.demo.command import CONTACTS, Options, play
 from cli.demo.place import stage
 from cli.demo.platform import Platform
 from cli.demo.ports import PORTS, with_free_ports
 from cli.demo.runs import RUN_FILE, load_run, new_run, save_run
+from cli.main import app
 from cli.stack.environment import Addresses
 from cli.stack.errors import StackError
 from cli.stack.probes import free_port
@@ -131,6 +135,24 @@ def test_resume_and_verify_need_a_run(tmp_path: Path) -> None:
     for wanted in (options, replace(options, resume=False, verify=True)):
         with pytest.raises(StackError, match="there is no demo"):
             play(Settings(data_dir=tmp_path), wanted)
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_the_end_of_what_is_kept_to_look_at_is_no_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], agrees: bool
+) -> None:
+    class Kept:
+        own = object()
+
+        def check(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(command, "stage", lambda _settings: nullcontext(Kept()))
+    monkeypatch.setattr(command, "_perform", lambda *_: agrees)
+    monkeypatch.setenv("RELANCE_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(app, ["demo", "--keep", "--new"])
+    assert result.exit_code == (0 if agrees else 1)
+    assert "interrupted" not in result.stderr
 
 
 async def _with_simulator(tmp_path: Path, act: Callable[[str], None]) -> None:

@@ -1,12 +1,14 @@
 """Watching a campaign: when it ends, with which status, and what a broken stream does."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from cli import following
 from cli.client import Api, ApiRefused, ApiUnreachable
 from cli.following import Speed, follow, read_events
 from tests.cli.conftest import StubApi
@@ -70,6 +72,75 @@ def test_an_api_that_stays_away_ends_the_watch(relance: Relance) -> None:
     result = relance("watch", CAMPAIGN, "--api", "http://127.0.0.1:9", "--patience", "0")
     assert result.exit_code == 1
     assert "does not answer" in result.stderr
+
+
+class Clock:
+    """Time that passes only when somebody sleeps or says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Streams(Api):
+    """Event streams made of lines and of seconds that pass in silence; each breaks at its end, the last for ever."""
+
+    def __init__(self, clock: Clock, *streams: list[str | float]) -> None:
+        self.joined = 0
+        self._clock = clock
+        self._streams = streams
+
+    @contextmanager
+    def events(self, campaign_id: str) -> Iterator[Iterator[str]]:
+        stream = self._streams[min(self.joined, len(self._streams) - 1)]
+        self.joined += 1
+        yield self._lines(stream)
+
+    def _lines(self, stream: list[str | float]) -> Iterator[str]:
+        for part in stream:
+            if isinstance(part, str):
+                yield from part.splitlines()
+            else:
+                self._clock.sleep(part)
+        raise ApiUnreachable("cut off")
+
+
+def event(status: str) -> str:
+    return f"event: progress\ndata: {json.dumps(page(status))}\n\n"
+
+
+HEARTBEAT = ": still here\n\n"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(following, "time", clock)
+    return clock
+
+
+@pytest.mark.parametrize("quiet", [[100.0], [HEARTBEAT, 15.0] * 8], ids=["silence", "heartbeats"])
+def test_a_blip_after_a_quiet_time_does_not_end_the_watch(clock: Clock, quiet: list[str | float]) -> None:
+    api = Streams(clock, [event("running"), *quiet], [event("completed")])
+    assert [seen.status for seen in follow(api, CAMPAIGN, patience_seconds=60)] == ["running", "completed"]
+
+
+def test_a_heartbeat_shows_that_the_api_is_there_again(clock: Clock) -> None:
+    api = Streams(clock, [], [HEARTBEAT, 70.0], [event("completed")])
+    assert [seen.status for seen in follow(api, CAMPAIGN, patience_seconds=60)] == ["completed"]
+
+
+def test_patience_ends_so_long_after_the_first_try_that_failed(clock: Clock) -> None:
+    api = Streams(clock, [event("running"), 100.0], [])
+    with pytest.raises(ApiUnreachable):
+        list(follow(api, CAMPAIGN, patience_seconds=60))
+    assert clock.now - 1100 == pytest.approx(60, abs=following.LONGEST_PAUSE_SECONDS)
+    assert api.joined > 20
 
 
 def test_follow_stops_for_what_its_check_raises(stub: StubApi) -> None:

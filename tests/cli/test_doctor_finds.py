@@ -36,6 +36,7 @@ from cli.stack.postgres import running_postgres
 from cli.stack.probes import free_port
 from cli.stack.temporal import temporal_program
 from db.engine import APPLICATION_ROLE, Database
+from db.inbound import UNMATCHED
 from domain import ids
 from migrations.upgrade import upgrade
 from settings import Settings
@@ -183,14 +184,19 @@ async def open_breaker(_url: str, world: World) -> None:
     await world.run("""UPDATE channels SET breaker = '{"state": "open"}' WHERE id = :channel""")
 
 
-async def lost_answer(_url: str, world: World) -> None:
+async def lost_answer(_url: str, world: World, minutes: int = 60) -> None:
+    """The platform is still asked about it: each round writes the row."""
     person = await world.person()
     await world.run(
         """
-        INSERT INTO deliveries (id, tenant_id, channel_id, contact_id, kind, idempotency_key, status, updated_at)
-        VALUES (gen_random_uuid(), :tenant, :channel, :contact, 'test', 'k', 'unknown', now() - interval '1 hour')
+        INSERT INTO deliveries
+            (id, tenant_id, channel_id, contact_id, kind, idempotency_key, status,
+             created_at, first_asked_at, updated_at)
+        VALUES (gen_random_uuid(), :tenant, :channel, :contact, 'test', 'k', 'unknown',
+                now() - interval '1 day', now() - make_interval(mins => :minutes), now())
         """,
         contact=person.contact_id,
+        minutes=minutes,
     )
 
 
@@ -222,6 +228,21 @@ async def test_each_trouble_at_work_is_found_alone(
     found = await at_work(own_url)
     assert found.keys() == {name}
     assert words in found[name].words
+
+
+async def test_a_receipt_of_a_message_typed_on_the_phone_is_no_trouble(own_url: str) -> None:
+    async with world_in(own_url) as world:
+        await webhook_left_behind(own_url, world)
+        await world.run("UPDATE inbound_events SET problem = :problem", problem=UNMATCHED)
+        assert await at_work(own_url) == {}
+        await world.run("UPDATE inbound_events SET problem = 'a bug'")
+        assert (await at_work(own_url)).keys() == {"unprocessed webhooks"}
+
+
+async def test_an_answer_that_was_lost_a_moment_ago_is_no_trouble(own_url: str) -> None:
+    async with world_in(own_url) as world:
+        await lost_answer(own_url, world, minutes=5)
+    assert await at_work(own_url) == {}
 
 
 async def test_stored_credentials_that_no_key_opens_are_found(own_url: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
+from api.routes import campaign_commands, campaigns
 from db.tables import User
 from domain.campaigns import Command, CommandResult
 from domain.pacing import Pacing
@@ -126,7 +127,29 @@ async def test_an_engine_that_is_away_is_told_as_such(
     workflows.away = True
     async with signed_in(app, owner) as http:
         at = f"/campaigns/{campaign_id}/pause"
-        assert (await send_form(http, at, at)).status_code == 503
+        told = await send_form(http, at, at)
+    assert told.status_code == 503
+    assert "What was asked may be done all the same: look before you ask again." in told.text
+
+
+async def test_an_order_whose_database_went_away_is_not_told_as_undone(
+    app: FastAPI, company: Company, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = await running(company)
+    at = f"/campaigns/{campaign_id}/pause"
+
+    async def away(*_: object) -> None:
+        raise ConnectionResetError
+
+    async with signed_in(app, owner) as http:
+        token = csrf_of(await http.get(at))
+        monkeypatch.setattr(campaign_commands, "found", away)
+        told = await http.post(at, data={"csrf": token})
+        monkeypatch.setattr(campaigns, "read_progress", away)
+        looked = await http.get(at)
+    assert (told.status_code, looked.status_code) == (503, 503)
+    assert "may be done all the same: look before you ask again." in told.text
+    assert "Try again in a moment." in looked.text
 
 
 async def test_an_order_without_the_token_is_refused(

@@ -126,8 +126,10 @@ STORED = [
         "La demande a 1 erreur : message_1 : Ligne 3 : Le filtre upper ne prend pas d’argument.",
     ),
     (
-        "The engine does not answer (UNAVAILABLE). Check that Temporal and a worker run, then try again.",
-        "Le moteur ne répond pas (UNAVAILABLE). Vérifiez que Temporal et un worker fonctionnent, puis réessayez.",
+        "The engine does not answer (UNAVAILABLE). What was asked may be done all the same: look before you ask again. "
+        "Check that Temporal and a worker run.",
+        "Le moteur ne répond pas (UNAVAILABLE). Votre demande a peut-être été exécutée malgré tout : regardez avant de "
+        "la refaire. Vérifiez que Temporal et un worker fonctionnent.",
     ),
 ]
 

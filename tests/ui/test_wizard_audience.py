@@ -49,6 +49,19 @@ async def test_the_head_of_a_file_shows_columns_and_phones_as_they_will_be(
     assert await listed(company, campaign_id) == []
 
 
+async def test_a_scheduled_campaign_takes_no_file_that_lacks_what_its_messages_need(
+    app: FastAPI, company: Company, owner: User
+) -> None:
+    campaign_id = (await company.campaign(message_1="Hi {{ town }}"))["id"]
+    await change_row(company, campaign_id, status="scheduled")
+    file = f"phone\n{phone(1)}\n".encode()
+    async with signed_in(app, owner) as http:
+        told = await post(http, f"/campaigns/{campaign_id}/setup/audience/contacts", file)
+    assert told.status_code == 422
+    assert "Some of these contacts have no value for town" in told.text
+    assert await listed(company, campaign_id) == []
+
+
 async def test_phones_are_found_by_their_looks_where_no_header_names_them(
     app: FastAPI, company: Company, owner: User
 ) -> None:
