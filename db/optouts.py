@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger.refuse import refuse_held_to
 from domain import ids
+from domain.phone_spellings import spellings
 from domain.signals import Signal, SignalName, StopRequest
 
 # The contact's row is written first: a send that holds it has committed its claim before, one that comes after sees
@@ -56,15 +57,16 @@ async def suppress(
 ) -> list[Signal]:
     """Puts phones (E.164) on the suppression list and ends what was planned for them; tells their workflows.
 
+    It stands for every spelling of a phone, whichever of them is on the list.
     A message whose call is under way is not taken back; its enrollment ends as soon as the call is settled.
     """
-    phones = sorted(set(phones))
-    named = {"tenant_id": tenant_id, "phones": phones}
+    listed, held = sorted(set(phones)), _every_spelling(phones)
+    named = {"tenant_id": tenant_id, "phones": held}
     await session.execute(_TOUCH_CONTACTS, named)
-    await session.execute(_SUPPRESS, {**named, "source": source, "note": note})
+    await session.execute(_SUPPRESS, {"tenant_id": tenant_id, "phones": listed, "source": source, "note": note})
     ended = (await session.execute(_END, {**named, "reason": REASON})).all()
     in_flight = (await session.execute(_IN_FLIGHT, named)).all()
-    await refuse_held_to(session, tenant_id, phones, REASON)
+    await refuse_held_to(session, tenant_id, held, REASON)
     return [
         Signal(
             workflow_id=ids.enrollment_workflow_id(row.campaign_id, row.contact_id),
@@ -76,10 +78,14 @@ async def suppress(
 
 
 async def unsuppress(session: AsyncSession, tenant_id: UUID, phones: list[str]) -> int:
-    """Takes phones off the list and returns how many were on it. What was ended stays ended."""
-    named = {"tenant_id": tenant_id, "phones": sorted(set(phones))}
+    """Takes phones in every spelling off the list and returns how many were on it. What was ended stays ended."""
+    named = {"tenant_id": tenant_id, "phones": _every_spelling(phones)}
     await session.execute(_TOUCH_CONTACTS, named)
     gone = await session.execute(
         text("DELETE FROM suppressions WHERE tenant_id = :tenant_id AND phone = ANY(:phones) RETURNING id"), named
     )
     return len(gone.all())
+
+
+def _every_spelling(phones: list[str]) -> list[str]:
+    return sorted({spelling for phone in phones for spelling in spellings(phone)})

@@ -13,6 +13,7 @@ from db.optouts import suppress, unsuppress
 from domain import ids
 from domain.inbound import TextFact
 from domain.optout import classify
+from domain.phone_spellings import spellings
 from domain.signals import ReplyReceived, Signal, SignalName
 
 Run = Callable[..., Awaitable[Sequence[Any]]]
@@ -22,9 +23,23 @@ FIRST_OF_EVENT = 10
 """The number of the first parameter of an `event` (see `recording`)."""
 
 
+# Asked only of a number that has more than one spelling.
+_KNOWN_PHONE = """
+    CASE WHEN cardinality(CAST($3 AS varchar[])) > 1 THEN (
+        SELECT known.phone FROM contacts known WHERE known.tenant_id = $1 AND known.phone = ANY(CAST($3 AS varchar[]))
+        ORDER BY EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = known.id
+                         AND e.channel_id = $2 AND e.status <> 'pending') DESC,
+                 known.phone = (CAST($3 AS varchar[]))[1] DESC
+        LIMIT 1
+    ) END
+"""
+
+
 def recording(event: str) -> str:
     """The statement that keeps a text and finds what it answers. `event` gives `received_at`; if nothing, none is kept.
 
+    The writer may be known by another spelling of the number ($3 has them all, the writer's own first). Of two contacts
+    the one that this channel wrote to goes first: the other was made by a reply before spellings were known.
     A Message 1 that is out goes before one that is in flight, which may yet fail, and the reply would be lost with it.
     Of two texts that come at once, the second waits for the first one's contact and enrollment, and then finds the
     enrollment answered.
@@ -32,9 +47,10 @@ def recording(event: str) -> str:
     return f"""
         WITH event AS ({event}), contact AS (
             INSERT INTO contacts (id, tenant_id, phone, name)
-            SELECT gen_random_uuid(), $1, CAST($3 AS varchar), CAST($4 AS varchar) FROM event
+            SELECT gen_random_uuid(), $1, coalesce({_KNOWN_PHONE}, (CAST($3 AS varchar[]))[1]), CAST($4 AS varchar)
+            FROM event
             ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
-            RETURNING id
+            RETURNING id, phone
         ), message AS (
             INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media,
                                   status, occurred_at, created_at)
@@ -54,7 +70,7 @@ def recording(event: str) -> str:
             ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
             LIMIT 1 FOR NO KEY UPDATE OF e
         )
-        SELECT event.received_at, contact.id, message.id, awaiting.campaign_id,
+        SELECT event.received_at, contact.id, contact.phone, message.id, awaiting.campaign_id,
                EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = contact.id
                        AND e.channel_id = $2 AND e.status <> 'pending')
         FROM event CROSS JOIN contact LEFT JOIN message ON true LEFT JOIN awaiting ON true
@@ -93,6 +109,7 @@ class _Recorded:
     channel_id: UUID
     received_at: datetime
     contact_id: UUID
+    phone: str
     message_id: UUID
     campaign_id: UUID | None
     was_written_to: bool
@@ -112,9 +129,10 @@ async def record_text(
     match meaning:
         case "stop":
             await _note_uncounted(run, recorded, "opt-out")
-            return await suppress(session, tenant_id, [fact.phone], "opt_out", f"wrote: {fact.text.strip()[:40]}")
+            note = f"wrote: {fact.text.strip()[:40]}"
+            return await suppress(session, tenant_id, [recorded.phone], "opt_out", note)
         case "start":
-            await unsuppress(session, tenant_id, [fact.phone])
+            await unsuppress(session, tenant_id, [recorded.phone])
     return await _answer(run, recorded)
 
 
@@ -131,7 +149,7 @@ async def answer_or_tell_again(
 def values_of(tenant_id: UUID, channel_id: UUID, fact: TextFact) -> tuple[object, ...]:
     """The first eight values of `recording`; then comes whether the text may be an answer, then the event's own."""
     media = None if fact.media is None else json.dumps(fact.media)
-    of_text = (fact.phone, fact.name, fact.provider_message_id, fact.text, media, fact.occurred_at)
+    of_text = (spellings(fact.phone), fact.name, fact.provider_message_id, fact.text, media, fact.occurred_at)
     return tenant_id, channel_id, *of_text
 
 
@@ -147,10 +165,10 @@ def in_session(session: AsyncSession) -> Run:
 
 def _recorded(tenant_id: UUID, channel_id: UUID, row: Sequence[Any]) -> _Recorded | None:
     """The new text; None for one that was there."""
-    received_at, contact_id, message_id, campaign_id, was_written_to = row
+    received_at, contact_id, phone, message_id, campaign_id, was_written_to = row
     if message_id is None:
         return None
-    return _Recorded(tenant_id, channel_id, received_at, contact_id, message_id, campaign_id, was_written_to)
+    return _Recorded(tenant_id, channel_id, received_at, contact_id, phone, message_id, campaign_id, was_written_to)
 
 
 async def _answer(run: Run, recorded: _Recorded) -> list[Signal]:
