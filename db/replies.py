@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.optouts import suppress, unsuppress
+from db.optouts import holds, suppress, unsuppress
 from domain import ids
 from domain.inbound import TextFact
-from domain.optout import classify
+from domain.optout import OptWord, classify, said_at
 from domain.phone_spellings import spellings
 from domain.signals import ReplyReceived, Signal, SignalName
 
@@ -129,11 +129,22 @@ async def record_text(
     match meaning:
         case "stop":
             await _note_uncounted(run, recorded, "opt-out")
-            note = f"wrote: {fact.text.strip()[:40]}"
-            return await suppress(session, tenant_id, [recorded.phone], "opt_out", note)
+            return await _heed(session, recorded, "stop", fact)
         case "start":
-            await unsuppress(session, tenant_id, [recorded.phone])
+            await _heed(session, recorded, "start", fact)
     return await _answer(run, recorded)
+
+
+async def _heed(session: AsyncSession, recorded: _Recorded, word: OptWord, fact: TextFact) -> list[Signal]:
+    """Lets an opt word take effect, unless one that was said later did so before."""
+    tenant_id, phone = recorded.tenant_id, recorded.phone
+    at = said_at(fact.occurred_at, recorded.received_at)
+    if not await holds(session, tenant_id, phone, word, at):
+        return []
+    if word == "stop":
+        return await suppress(session, tenant_id, [phone], "opt_out", f"wrote: {fact.text.strip()[:40]}", at=at)
+    await unsuppress(session, tenant_id, [phone], at=at)
+    return []
 
 
 async def answer_or_tell_again(

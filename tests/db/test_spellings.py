@@ -1,6 +1,7 @@
 """A person whose account spells the number in another way is the same person: for replies, STOPs, lists and imports."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import uuid4
 
@@ -160,6 +161,21 @@ async def test_a_contact_who_is_listed_in_both_spellings_counts_once(database: D
         ready = await readiness(session, world.campaign_id, check_template("Hi"), shown=1)
 
     assert ready.suppressed == 1
+
+
+async def test_a_start_does_not_lift_what_was_imported_after_it_in_the_other_spelling(database: Database) -> None:
+    world = await World.make(database)
+    kept, account = pair("Brazil", False)
+    async with database.tenant(world.tenant_id) as session:
+        await suppress(session, world.tenant_id, [account], "import")
+    person = await world.person(phone=kept)
+
+    await person.writes("START", said=datetime.now(UTC) - timedelta(minutes=1))
+    assert await listed(world) == [account]
+
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    await person.writes("START", said=now, heard=now)
+    assert await listed(world) == []
 
 
 @every_way
