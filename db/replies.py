@@ -13,29 +13,49 @@ from db.optouts import holds, suppress, unsuppress
 from domain import ids
 from domain.inbound import TextFact
 from domain.optout import OptWord, classify, said_at
-from domain.phone_spellings import spellings
+from domain.phone_spellings import other_spelling, spellings
 from domain.signals import ReplyReceived, Signal, SignalName
 
 Run = Callable[..., Awaitable[Sequence[Any]]]
 """Runs a statement with its values ($1, $2 …) in a transaction and gives its rows."""
 
 FIRST_OF_EVENT = 10
-"""The number of the first parameter of an `event` (see `recording`)."""
+"""The number of the first parameter of an `event` (see `_recording`)."""
 
 
-# Asked only of a number that has more than one spelling.
-_KNOWN_PHONE = """
-    CASE WHEN cardinality(CAST($3 AS varchar[])) > 1 THEN (
+_OWN_SPELLING = "(CAST($3 AS varchar[]))[1]"
+_KNOWN_SPELLING = f"""
+    coalesce((
         SELECT known.phone FROM contacts known WHERE known.tenant_id = $1 AND known.phone = ANY(CAST($3 AS varchar[]))
         ORDER BY EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = known.id
                          AND e.channel_id = $2 AND e.status <> 'pending') DESC,
-                 known.phone = (CAST($3 AS varchar[]))[1] DESC
+                 known.phone = {_OWN_SPELLING} DESC
         LIMIT 1
-    ) END
-"""
+    ), {_OWN_SPELLING})
+"""  # noqa: S608 - put together from constants
 
 
-def recording(event: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The statement that keeps a text, for a writer whose number has one spelling, as nearly all have, and for others.
+
+    Two, since one that looks at the number first would be planned anew each time, which doubles its cost.
+    """
+
+    one_spelling: str
+    two_spellings: str
+
+    def of(self, fact: TextFact) -> str:
+        """The statement for this text."""
+        return self.one_spelling if other_spelling(fact.phone) is None else self.two_spellings
+
+
+def recording(event: str) -> Recording:
+    """How a text is kept whose event is stored by `event`."""
+    return Recording(_recording(event, _OWN_SPELLING), _recording(event, _KNOWN_SPELLING))
+
+
+def _recording(event: str, phone: str) -> str:
     """The statement that keeps a text and finds what it answers. `event` gives `received_at`; if nothing, none is kept.
 
     The writer may be known by another spelling of the number ($3 has them all, the writer's own first). Of two contacts
@@ -47,8 +67,7 @@ def recording(event: str) -> str:
     return f"""
         WITH event AS ({event}), contact AS (
             INSERT INTO contacts (id, tenant_id, phone, name)
-            SELECT gen_random_uuid(), $1, coalesce({_KNOWN_PHONE}, (CAST($3 AS varchar[]))[1]), CAST($4 AS varchar)
-            FROM event
+            SELECT gen_random_uuid(), $1, {phone}, CAST($4 AS varchar) FROM event
             ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
             RETURNING id, phone
         ), message AS (
@@ -122,7 +141,7 @@ async def record_text(
     run = in_session(session)
     meaning = classify(fact.text)
     values = (*values_of(tenant_id, channel_id, fact), meaning != "stop", received_at)
-    [row] = await run(_RECORD, *values)
+    [row] = await run(_RECORD.of(fact), *values)
     recorded = _recorded(tenant_id, channel_id, row)
     if recorded is None:
         return await _tell_again(run, tenant_id, channel_id, fact)
