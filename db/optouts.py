@@ -66,7 +66,7 @@ _IN_FLIGHT = text("""
 REASON = "The person asked not to be written to."
 
 
-async def holds(session: AsyncSession, tenant_id: UUID, phone: str, word: OptWord, at: datetime) -> bool:
+async def was_said_last(session: AsyncSession, tenant_id: UUID, phone: str, word: OptWord, at: datetime) -> bool:
     """Whether an opt word of a person, said at this time, is the last one; nobody else changes that before the commit.
 
     What an operator suppressed counts as said when it was done.

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.optouts import holds, suppress, unsuppress
+from db.optouts import suppress, unsuppress, was_said_last
 from domain import ids
 from domain.inbound import TextFact
 from domain.optout import OptWord, classify, said_at
@@ -158,7 +158,7 @@ async def _heed(session: AsyncSession, recorded: _Recorded, word: OptWord, fact:
     """Lets an opt word take effect, unless one that was said later did so before."""
     tenant_id, phone = recorded.tenant_id, recorded.phone
     at = said_at(fact.occurred_at, recorded.received_at)
-    if not await holds(session, tenant_id, phone, word, at):
+    if not await was_said_last(session, tenant_id, phone, word, at):
         return []
     if word == "stop":
         return await suppress(session, tenant_id, [phone], "opt_out", f"wrote: {fact.text.strip()[:40]}", at=at)

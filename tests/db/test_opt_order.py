@@ -116,6 +116,21 @@ async def test_a_stop_that_comes_late_ends_nothing_of_a_person_who_has_come_back
     assert (await person.enrollment()).closed_at is None
 
 
+@pytest.mark.parametrize("last", ["STOP", "START"])
+async def test_of_two_words_that_are_processed_at_once_the_later_holds(database: Database, last: str) -> None:
+    world = await World.make(database)
+    people = await world.people(30)
+    first = "START" if last == "STOP" else "STOP"
+
+    async def say_both(person: Person) -> None:
+        said = [Word(first, 1, 9, uuid4().hex), Word(last, 2, 9, uuid4().hex)]
+        await asyncio.gather(*(word.process(person) for word in reversed(said)))
+
+    await asyncio.gather(*(say_both(person) for person in people))
+
+    assert {await is_suppressed(person) for person in people} == {last == "STOP"}
+
+
 @pytest.mark.parametrize(("after", "stays"), [(-1, True), (1, False)])
 async def test_a_start_lifts_what_an_operator_suppressed_before_it_and_only_that(
     database: Database, after: int, stays: bool
