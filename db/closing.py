@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger.refuse import refuse_held_of_enrollment
 from domain.gate import REASON_TEXT, Reason
+from domain.phone_spellings import spellings
 from domain.statuses import Outcome
 
 STOPPED_BECAUSE = {
@@ -19,8 +20,9 @@ UNANSWERED = frozenset({Outcome.NO_REPLY, Outcome.UNKNOWN})
 """Ends that a reply on record stands against: it is to be answered."""
 
 _LOCK = text("""
-    SELECT closed_at, replied_at FROM enrollments
-    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR UPDATE
+    SELECT e.closed_at, e.replied_at, c.phone
+    FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+    WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id FOR UPDATE OF e
 """)
 _CLOSE = text("""
     UPDATE enrollments SET outcome = CAST(:outcome AS varchar), closed_at = now(), held = false,
@@ -43,11 +45,11 @@ _TEXT_WAITS = text("""
     SELECT EXISTS (
         SELECT FROM inbound_events i
         JOIN enrollments e ON e.tenant_id = i.tenant_id AND e.channel_id = i.channel_id
-        JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+        CROSS JOIN unnest(CAST(:phones AS varchar[])) AS phone
         WHERE i.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id
           AND i.processed_at IS NULL AND i.problem IS NULL
           AND (e.reply_deadline IS NULL OR i.received_at <= e.reply_deadline)
-          AND i.normalised -> 'facts' @> jsonb_build_array(jsonb_build_object('fact', 'text', 'phone', c.phone))
+          AND i.normalised -> 'facts' @> jsonb_build_array(jsonb_build_object('fact', 'text', 'phone', phone))
     )
 """)
 
@@ -72,8 +74,10 @@ async def close_enrollment(
     if outcome in UNANSWERED and row.replied_at is not None:
         interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
         return False, interaction_id
-    if outcome in UNANSWERED and (await session.execute(_TEXT_WAITS, named)).scalar_one():
-        raise TextWaits
+    if outcome in UNANSWERED:
+        asked = {**named, "phones": spellings(row.phone)}
+        if (await session.execute(_TEXT_WAITS, asked)).scalar_one():
+            raise TextWaits
     await session.execute(_CLOSE, {**named, "outcome": outcome.value})
     if (reason := STOPPED_BECAUSE.get(outcome)) is not None:
         await refuse_held_of_enrollment(session, tenant_id, campaign_id, contact_id, REASON_TEXT[reason])

@@ -12,46 +12,59 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.tables import Campaign, Import
 from domain.csv_rows import ContactRow, RowProblem
+from domain.phone_spellings import other_spelling
 from domain.phone_zones import zone_prefix
 
 ERRORS_SHOWN = 100
 
 _STAGING = (
-    "CREATE TEMP TABLE staged_rows (row_number integer, phone text, variables text, prefix text) ON COMMIT DROP",
+    """
+    CREATE TEMP TABLE staged_rows (
+        row_number integer, phone text, other_spelling text, variables text, prefix text
+    ) ON COMMIT DROP
+    """,
     "CREATE TEMP TABLE staged_problems (row_number integer, field text, message text) ON COMMIT DROP",
     """
     CREATE TEMP TABLE staged_people (
-        phone text PRIMARY KEY, row_number integer, variables jsonb, name text, prefix text
+        phone text PRIMARY KEY, other_spelling text, row_number integer, variables jsonb, name text, prefix text
     ) ON COMMIT DROP
     """,
 )
 
+_NUMBER = "least(phone, other_spelling)"
 _NAME = """
     left(coalesce(v ->> 'name', v ->> 'full_name', nullif(concat_ws(' ', v ->> 'first_name', v ->> 'last_name'), '')),
          200)
 """
-# One row per number: the first one. Of the others only what the ones before lack is taken over.
+# One row per number: the first one. Of the others only what the ones before lack is taken over. Two spellings are one
+# number: the lesser of both (NULL is not less) stands for it.
 _MERGE_DUPLICATES = (
     f"""
-    INSERT INTO staged_people (phone, row_number, variables, name, prefix)
-    SELECT phone, row_number, v, {_NAME}, prefix FROM (
-        SELECT DISTINCT ON (phone) phone, row_number, variables::jsonb AS v, prefix FROM staged_rows
-        ORDER BY phone, row_number
+    INSERT INTO staged_people (phone, other_spelling, row_number, variables, name, prefix)
+    SELECT phone, other_spelling, row_number, v, {_NAME}, prefix FROM (
+        SELECT DISTINCT ON ({_NUMBER}) phone, other_spelling, row_number, variables::jsonb AS v, prefix FROM staged_rows
+        ORDER BY {_NUMBER}, row_number
     ) AS firsts
     """,  # noqa: S608 - no value from outside is in it
     f"""
-    WITH doubled AS (SELECT phone FROM staged_rows GROUP BY phone HAVING count(*) > 1),
+    WITH doubled AS (SELECT {_NUMBER} AS number FROM staged_rows GROUP BY 1 HAVING count(*) > 1),
     merged AS (
-        SELECT phone, jsonb_object_agg(pair.key, pair.value ORDER BY row_number DESC) AS v
-        FROM staged_rows JOIN doubled USING (phone) CROSS JOIN LATERAL jsonb_each(variables::jsonb) AS pair
-        GROUP BY phone
+        SELECT number, jsonb_object_agg(pair.key, pair.value ORDER BY row_number DESC) AS v
+        FROM staged_rows JOIN doubled ON number = {_NUMBER} CROSS JOIN LATERAL jsonb_each(variables::jsonb) AS pair
+        GROUP BY number
     )
-    UPDATE staged_people p SET variables = v, name = {_NAME} FROM merged WHERE merged.phone = p.phone
+    UPDATE staged_people p SET variables = v, name = {_NAME} FROM merged WHERE number = {_NUMBER}
     """,  # noqa: S608
     "ANALYZE staged_people",
 )
 
 _CONTACTS = (
+    # Somebody who is known by the other spelling alone stays one contact.
+    """
+    UPDATE staged_people p SET phone = c.phone
+    FROM contacts c WHERE c.tenant_id = :tenant_id AND c.phone = p.other_spelling
+      AND NOT EXISTS (SELECT FROM contacts own WHERE own.tenant_id = :tenant_id AND own.phone = p.phone)
+    """,
     # In one order, so that two imports that meet do not wait for each other. Those that are there are not locked:
     # a send to them must not wait for an import.
     """
@@ -122,7 +135,10 @@ class Staging:
             problems = [row for row in chunk if isinstance(row, RowProblem)]
             await connection.copy_records_to_table(
                 "staged_rows",
-                records=[(row.row, row.phone, json.dumps(row.variables), zone_prefix(row.phone)) for row in rows],
+                records=[
+                    (row.row, row.phone, other_spelling(row.phone), json.dumps(row.variables), zone_prefix(row.phone))
+                    for row in rows
+                ],
             )
             await connection.copy_records_to_table(
                 "staged_problems", records=[(row.row, row.field or "", row.message) for row in problems]

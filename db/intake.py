@@ -76,7 +76,7 @@ async def take_quickly(connection: Connection, door: Door, event: IncomingEvent)
         stored = await connection.fetchrow(_STORE, *whose, *own)
         return None if stored is None else TakenIn(event_id, [])
     [text] = texts
-    row = await connection.fetchrow(_STORE_AND_RECORD, *values_of(*whose, text), True, *own)
+    row = await connection.fetchrow(_STORE_AND_RECORD.of(text), *values_of(*whose, text), True, *own)
     if row is None:
         return None
     signals = await answer_or_tell_again(connection.fetch, *whose, text, tuple(row))

@@ -9,22 +9,57 @@ from uuid import UUID, uuid4
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.optouts import suppress, unsuppress
+from db.optouts import suppress, unsuppress, was_said_last
 from domain import ids
 from domain.inbound import TextFact
-from domain.optout import classify
+from domain.optout import OptWord, classify, said_at
+from domain.phone_spellings import other_spelling, spellings
 from domain.signals import ReplyReceived, Signal, SignalName
 
 Run = Callable[..., Awaitable[Sequence[Any]]]
 """Runs a statement with its values ($1, $2 …) in a transaction and gives its rows."""
 
 FIRST_OF_EVENT = 10
-"""The number of the first parameter of an `event` (see `recording`)."""
+"""The number of the first parameter of an `event` (see `_recording`)."""
 
 
-def recording(event: str) -> str:
+_OWN_SPELLING = "(CAST($3 AS varchar[]))[1]"
+_KNOWN_SPELLING = f"""
+    coalesce((
+        SELECT known.phone FROM contacts known WHERE known.tenant_id = $1 AND known.phone = ANY(CAST($3 AS varchar[]))
+        ORDER BY EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = known.id
+                         AND e.channel_id = $2 AND e.status <> 'pending') DESC,
+                 known.phone = {_OWN_SPELLING} DESC
+        LIMIT 1
+    ), {_OWN_SPELLING})
+"""  # noqa: S608 - put together from constants
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The statement that keeps a text, for a writer whose number has one spelling, as nearly all have, and for others.
+
+    Two, since one that looks at the number first would be planned anew each time, which doubles its cost.
+    """
+
+    one_spelling: str
+    two_spellings: str
+
+    def of(self, fact: TextFact) -> str:
+        """The statement for this text."""
+        return self.one_spelling if other_spelling(fact.phone) is None else self.two_spellings
+
+
+def recording(event: str) -> Recording:
+    """How a text is kept whose event is stored by `event`."""
+    return Recording(_recording(event, _OWN_SPELLING), _recording(event, _KNOWN_SPELLING))
+
+
+def _recording(event: str, phone: str) -> str:
     """The statement that keeps a text and finds what it answers. `event` gives `received_at`; if nothing, none is kept.
 
+    The writer may be known by another spelling of the number ($3 has them all, the writer's own first). Of two contacts
+    the one that this channel wrote to goes first: the other was made by a reply before spellings were known.
     A Message 1 that is out goes before one that is in flight, which may yet fail, and the reply would be lost with it.
     Of two texts that come at once, the second waits for the first one's contact and enrollment, and then finds the
     enrollment answered.
@@ -32,9 +67,9 @@ def recording(event: str) -> str:
     return f"""
         WITH event AS ({event}), contact AS (
             INSERT INTO contacts (id, tenant_id, phone, name)
-            SELECT gen_random_uuid(), $1, CAST($3 AS varchar), CAST($4 AS varchar) FROM event
+            SELECT gen_random_uuid(), $1, {phone}, CAST($4 AS varchar) FROM event
             ON CONFLICT (tenant_id, phone) DO UPDATE SET name = coalesce(contacts.name, excluded.name)
-            RETURNING id
+            RETURNING id, phone
         ), message AS (
             INSERT INTO messages (id, tenant_id, channel_id, contact_id, direction, provider_message_id, body, media,
                                   status, occurred_at, created_at)
@@ -54,7 +89,7 @@ def recording(event: str) -> str:
             ORDER BY e.message_1_at DESC NULLS LAST, e.launched_at DESC
             LIMIT 1 FOR NO KEY UPDATE OF e
         )
-        SELECT event.received_at, contact.id, message.id, awaiting.campaign_id,
+        SELECT event.received_at, contact.id, contact.phone, message.id, awaiting.campaign_id,
                EXISTS (SELECT FROM enrollments e WHERE e.tenant_id = $1 AND e.contact_id = contact.id
                        AND e.channel_id = $2 AND e.status <> 'pending')
         FROM event CROSS JOIN contact LEFT JOIN message ON true LEFT JOIN awaiting ON true
@@ -93,6 +128,7 @@ class _Recorded:
     channel_id: UUID
     received_at: datetime
     contact_id: UUID
+    phone: str
     message_id: UUID
     campaign_id: UUID | None
     was_written_to: bool
@@ -105,17 +141,29 @@ async def record_text(
     run = in_session(session)
     meaning = classify(fact.text)
     values = (*values_of(tenant_id, channel_id, fact), meaning != "stop", received_at)
-    [row] = await run(_RECORD, *values)
+    [row] = await run(_RECORD.of(fact), *values)
     recorded = _recorded(tenant_id, channel_id, row)
     if recorded is None:
         return await _tell_again(run, tenant_id, channel_id, fact)
     match meaning:
         case "stop":
             await _note_uncounted(run, recorded, "opt-out")
-            return await suppress(session, tenant_id, [fact.phone], "opt_out", f"wrote: {fact.text.strip()[:40]}")
+            return await _heed(session, recorded, "stop", fact)
         case "start":
-            await unsuppress(session, tenant_id, [fact.phone])
+            await _heed(session, recorded, "start", fact)
     return await _answer(run, recorded)
+
+
+async def _heed(session: AsyncSession, recorded: _Recorded, word: OptWord, fact: TextFact) -> list[Signal]:
+    """Lets an opt word take effect, unless one that was said later did so before."""
+    tenant_id, phone = recorded.tenant_id, recorded.phone
+    at = said_at(fact.occurred_at, recorded.received_at)
+    if not await was_said_last(session, tenant_id, phone, word, at):
+        return []
+    if word == "stop":
+        return await suppress(session, tenant_id, [phone], "opt_out", f"wrote: {fact.text.strip()[:40]}", at=at)
+    await unsuppress(session, tenant_id, [phone], at=at)
+    return []
 
 
 async def answer_or_tell_again(
@@ -131,7 +179,7 @@ async def answer_or_tell_again(
 def values_of(tenant_id: UUID, channel_id: UUID, fact: TextFact) -> tuple[object, ...]:
     """The first eight values of `recording`; then comes whether the text may be an answer, then the event's own."""
     media = None if fact.media is None else json.dumps(fact.media)
-    of_text = (fact.phone, fact.name, fact.provider_message_id, fact.text, media, fact.occurred_at)
+    of_text = (spellings(fact.phone), fact.name, fact.provider_message_id, fact.text, media, fact.occurred_at)
     return tenant_id, channel_id, *of_text
 
 
@@ -147,10 +195,10 @@ def in_session(session: AsyncSession) -> Run:
 
 def _recorded(tenant_id: UUID, channel_id: UUID, row: Sequence[Any]) -> _Recorded | None:
     """The new text; None for one that was there."""
-    received_at, contact_id, message_id, campaign_id, was_written_to = row
+    received_at, contact_id, phone, message_id, campaign_id, was_written_to = row
     if message_id is None:
         return None
-    return _Recorded(tenant_id, channel_id, received_at, contact_id, message_id, campaign_id, was_written_to)
+    return _Recorded(tenant_id, channel_id, received_at, contact_id, phone, message_id, campaign_id, was_written_to)
 
 
 async def _answer(run: Run, recorded: _Recorded) -> list[Signal]:

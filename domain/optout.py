@@ -1,7 +1,10 @@
 """Tells a request to be left alone (STOP), or to be written to again (START), from every other message."""
 
 import unicodedata
+from datetime import datetime
 from typing import Literal
+
+OptWord = Literal["stop", "start"]
 
 MAX_CHARS = 1000
 """A longer message is a message, whatever it is padded with."""
@@ -44,7 +47,7 @@ _START = {
 }
 
 
-def classify(text: str) -> Literal["stop", "start"] | None:
+def classify(text: str) -> OptWord | None:
     """ "stop" or "start" if the whole message is one of the words above, else None.
 
     Case, accents, punctuation, emoji, whitespace and invisible characters do not count; the word may be repeated
@@ -58,6 +61,25 @@ def classify(text: str) -> Literal["stop", "start"] | None:
     if _is_said(said, _START_PHRASES):
         return "start"
     return None
+
+
+def said_at(occurred_at: datetime | None, received_at: datetime) -> datetime:
+    """When a word was said: as the platform tells, but never after it was heard.
+
+    A platform's clock that is ahead would otherwise let a START outlive the STOPs of the next hours.
+    """
+    return received_at if occurred_at is None else min(occurred_at, received_at)
+
+
+def is_last_word(word: OptWord, at: datetime, stands_since: datetime | None) -> bool:
+    """Whether a word that was said at this time holds against what stands since then (None: nothing was ever said).
+
+    Words may be processed in another order than they were said in. Of two at the same instant, and platforms tell whole
+    seconds, the STOP holds: who is written to after a STOP cannot take that back, who is left alone after a START can.
+    """
+    if stands_since is None:
+        return True
+    return at >= stands_since if word == "stop" else at > stands_since
 
 
 def _is_said(said: str, phrases: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat, ValidationResult
 
+from domain.phone_spellings import other_spelling
 from domain.problems import Problem
 
 MAX_RAW_CHARS = 64
@@ -44,7 +45,8 @@ def normalise_phone(raw: str, default_region: str | None = None) -> str:
     Takes `+33 6 12…`, `0033…`, `06 12…` with a region ("FR"), digits of any script, a `tel:` prefix, spaces, brackets,
     dots, dashes and invisible marks. A number is held to be good when its length is possible in its country
     (libphonenumber's "possible"): whether a block of numbers is in use changes too often to refuse people over it.
-    Idempotent. Raises ValueError for a region that does not exist.
+    A number that only WhatsApp writes so (`+52 1 55…`, of Mexico) becomes its other spelling. Idempotent. Raises
+    ValueError for a region that does not exist.
     """
     region = _region(default_region)
     if _is_settled(raw):
@@ -110,10 +112,13 @@ def _parsed(text: str, region: str | None) -> str:
         if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
             raise InvalidPhone("No country has this country code.") from error
         raise InvalidPhone("This is not a phone number.") from error
+    written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     verdict = phonenumbers.is_possible_number_with_reason(number)
-    if verdict != ValidationResult.IS_POSSIBLE:
-        raise InvalidPhone(_LENGTH_REASONS.get(verdict, "This is not a phone number."))
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if verdict == ValidationResult.IS_POSSIBLE:
+        return written
+    if (other := other_spelling(written)) is not None:
+        return other
+    raise InvalidPhone(_LENGTH_REASONS.get(verdict, "This is not a phone number."))
 
 
 def _settled(number: str) -> str:

@@ -201,11 +201,23 @@ class Person:
             lines = (await session.exec(mine.order_by(col(ActionLogLine.id)))).all()
         return [(line.status, line.reason) for line in lines]
 
-    async def writes(self, words: str = "Yes please", message_id: str | None = None) -> list[Signal]:
-        """A text from this person is recorded now."""
-        fact = TextFact(provider_message_id=message_id or uuid4().hex, phone=self.phone, text=words)
+    async def writes(
+        self,
+        words: str = "Yes please",
+        message_id: str | None = None,
+        *,
+        phone: str | None = None,
+        said: datetime | None = None,
+        heard: datetime | None = None,
+    ) -> list[Signal]:
+        """A text from this person is recorded now: from `phone`, said (by the platform's clock) and heard when told."""
+        fact = TextFact(
+            provider_message_id=message_id or uuid4().hex, phone=phone or self.phone, text=words, occurred_at=said
+        )
         async with self.world.database.tenant(self.world.tenant_id) as session:
-            return await record_text(session, self.world.tenant_id, self.world.channel_id, fact, datetime.now(UTC))
+            return await record_text(
+                session, self.world.tenant_id, self.world.channel_id, fact, heard or datetime.now(UTC)
+            )
 
 
 def sender(

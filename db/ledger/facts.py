@@ -14,6 +14,7 @@ from domain.campaign_window import CampaignWindow, Hours
 from domain.campaigns import PROBE_WANTED
 from domain.deliveries import DeliveryRequest
 from domain.gate import CampaignFacts, ChannelFacts, GateFacts, rate_wait_seconds
+from domain.phone_spellings import other_spelling
 from domain.phone_zones import zone_prefix
 from domain.statuses import CampaignStatus, ChannelStatus, DeliveryKind
 from domain.window import SendWindow, next_opening
@@ -111,7 +112,7 @@ _LOCK_CHANNEL = """
     )
     SELECT ch.*, clock_timestamp() AS now, t.time_zone, t.credits,
            coalesce((SELECT sends_held FROM installation), true) AS sends_held,
-           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone = $3) AS suppressed
+           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = ch.tenant_id AND s.phone IN ($3, $4)) AS suppressed
     FROM ch JOIN tenants t ON t.id = ch.tenant_id
 """
 _USED = """
@@ -165,8 +166,10 @@ async def with_channel(
     connection: Connection, request: DeliveryRequest, delivery: Claimed, person: Record, *, may_probe: bool
 ) -> Facts:
     """Locks the channel too and puts the facts together."""
+    phone: str = person["phone"]
+    either = phone, other_spelling(phone) or phone
     asked_at = time.monotonic()
-    channel = await connection.fetchrow(_LOCK_CHANNEL, request.tenant_id, request.channel_id, person["phone"])
+    channel = await connection.fetchrow(_LOCK_CHANNEL, request.tenant_id, request.channel_id, *either)
     known_at = time.monotonic()
     if channel is None:
         raise LookupError(f"channel {request.channel_id} is not there")
@@ -188,7 +191,7 @@ async def with_channel(
         ),
         asked_at=asked_at,
         known_at=known_at,
-        phone=person["phone"],
+        phone=phone,
         platform=channel["platform"],
         credentials=channel["credentials"],
         rate_per_second=channel["rate_per_second"],

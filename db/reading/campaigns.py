@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.spellings import other_spelling_of
 from db.tables import Campaign, Contact, Enrollment
 from domain.statuses import CampaignStatus
 from domain.templates import TemplateFacts, check_template, missing
@@ -70,10 +71,16 @@ class Readiness:
     lacking_apart: tuple[int, ...] = ()
 
 
-_SUPPRESSED = text("""
-    SELECT count(*) FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
-    JOIN suppressions s ON s.tenant_id = c.tenant_id AND s.phone = c.phone WHERE e.campaign_id = :campaign_id
-""")
+# Two joins, since one over either spelling could not be hashed.
+_SUPPRESSED_AS = """
+    SELECT c.id FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+    JOIN suppressions s ON s.tenant_id = c.tenant_id AND s.phone = {phone} WHERE e.campaign_id = :campaign_id
+"""
+_SUPPRESSED = text(f"""
+    SELECT count(*) FROM (
+        {_SUPPRESSED_AS.format(phone="c.phone")} UNION {_SUPPRESSED_AS.format(phone=other_spelling_of("c.phone"))}
+    ) AS suppressed
+""")  # noqa: S608 - put together from constants
 
 
 def needs(message_1: str, message_2: str, variants: Iterable[Mapping[str, Any]]) -> TemplateFacts:

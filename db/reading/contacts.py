@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import literal_column, tuple_
 from sqlmodel import col, exists, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.spellings import other_spelling_of
 from db.tables import Campaign, Contact, Enrollment, Suppression
 
 ENROLLMENTS_SHOWN = 100
@@ -22,11 +23,10 @@ class ContactView:
     suppressed: bool
 
 
-_SUPPRESSED = (
-    exists()
-    .where(col(Suppression.tenant_id) == Contact.tenant_id, col(Suppression.phone) == Contact.phone)
-    .correlate(Contact)
-)
+IN_ANY_SPELLING = col(Suppression.phone).in_([Contact.phone, literal_column(other_spelling_of("contacts.phone"))])
+"""Joins a contact to what the suppression list says of the person."""
+
+_SUPPRESSED = exists().where(col(Suppression.tenant_id) == Contact.tenant_id, IN_ANY_SPELLING).correlate(Contact)
 
 
 async def list_contacts(

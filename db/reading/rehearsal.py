@@ -8,6 +8,7 @@ from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.reading.campaigns import needs
+from db.spellings import other_spelling_of
 
 _CAMPAIGN = text("""
     SELECT c.id, c.tenant_id, c.name, c.pacing, c.delay_seconds, c.reply_window_seconds, c.start_at, c.message_1,
@@ -24,15 +25,16 @@ _CAMPAIGN = text("""
     WHERE c.id = :campaign_id
 """)
 # The same contacts in the same order as the engine launches them (db/running.py).
-_IN_LINE = text("""
-    SELECT e.contact_id, coalesce(e.dial_prefix, '') AS dial_prefix, s.phone IS NOT NULL AS suppressed,
+_IN_LINE = text(f"""
+    SELECT e.contact_id, coalesce(e.dial_prefix, '') AS dial_prefix,
+           EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = c.tenant_id
+                   AND s.phone IN (c.phone, {other_spelling_of("c.phone")})) AS suppressed,
            ARRAY(SELECT name FROM unnest(CAST(:required AS text[])) AS name
                  WHERE NOT jsonb_exists(e.variables, name) ORDER BY name) AS lacking
     FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
-    LEFT JOIN suppressions s ON s.tenant_id = c.tenant_id AND s.phone = c.phone
     WHERE e.campaign_id = :campaign_id AND e.status = 'pending' AND e.launched_at IS NULL
     ORDER BY e.position LIMIT :limit
-""")
+""")  # noqa: S608 - put together from constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from db.reading.contacts import IN_ANY_SPELLING
 from db.tables import ActionLogLine, Contact, Delivery, Enrollment, Interaction, Message, Suppression
 
 EntryKind = Literal["launched", "message_in", "message_out", "action", "interaction", "suppressed", "ended"]
@@ -129,7 +130,7 @@ def _suppressions(contact_id: UUID) -> Line:
             source=Suppression.source,
             note=Suppression.note,
         )
-        .join(Contact, and_(col(Contact.tenant_id) == Suppression.tenant_id, col(Contact.phone) == Suppression.phone))
+        .join(Contact, and_(col(Contact.tenant_id) == Suppression.tenant_id, IN_ANY_SPELLING))
         .where(col(Contact.id) == contact_id)
     )
 

@@ -40,6 +40,12 @@ class Delivery(SQLModel, table=True):
             "id",
             postgresql_where=sql("status IN ('held', 'unknown')"),
         ),
+        Index(
+            "deliveries_wanted",
+            "tenant_id",
+            "contact_id",
+            postgresql_where=sql("status IN ('held', 'queued')"),
+        ),
         Index("deliveries_campaign", "campaign_id", "kind", "first_asked_at"),
         belongs("channel_id", "channels"),
         belongs("contact_id", "contacts"),

@@ -47,6 +47,12 @@ def test_a_number_that_no_plan_knows_stays_as_it_came() -> None:
     assert fact.phone == "+99912345678901"
 
 
+def test_a_mexican_number_is_known_as_it_is_dialled() -> None:
+    [fact] = facts_of(TEXT.model_copy(update={"from_phone": "+5215512345678"}))
+    assert isinstance(fact, TextFact)
+    assert fact.phone == "+525512345678"
+
+
 def test_media_go_along_without_the_caption_that_is_the_text() -> None:
     media = MediaRef(id="f1", kind="image", mime="image/png", size_bytes=10, caption="look", download_path="/v1/f1")
     [fact] = facts_of(TEXT.model_copy(update={"media": media, "text": "look"}))

@@ -1,10 +1,12 @@
 """STOP and START are whole messages in many languages; a sentence is only a sentence."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.optout import MAX_CHARS, classify
+from domain.optout import MAX_CHARS, OptWord, classify, is_last_word, said_at
 
 STOPS = [
     *("stop", "stopp", "arrêt", "arret", "arrêter", "désabonner", "désinscrire", "désabonnement", "unsubscribe"),
@@ -109,3 +111,28 @@ def test_another_word_beside_it_makes_it_a_sentence(word: str, other: str, first
 def test_any_text_has_one_answer_whatever_its_case(text: str) -> None:
     assert classify(text) in (None, "stop", "start")
     assert classify(text) == classify(f"  {text}\n")
+
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+moments = st.integers(0, 5).map(lambda seconds: NOON + timedelta(seconds=seconds))
+opt_words = st.sampled_from(("stop", "start"))
+
+
+@given(st.lists(st.tuples(opt_words, moments), min_size=1, max_size=8), st.data())
+def test_in_whatever_order_words_are_processed_the_last_one_holds(
+    words: list[tuple[OptWord, datetime]], data: st.DataObject
+) -> None:
+    stands: tuple[OptWord | None, datetime | None] = None, None
+    for word, at in data.draw(st.permutations(words)):
+        if is_last_word(word, at, stands[1]):
+            stands = word, at
+    latest = max(at for _, at in words)
+    of_then = {word for word, at in words if at == latest}
+    assert stands == ("stop" if "stop" in of_then else "start", latest)
+
+
+def test_a_word_is_said_when_the_platform_says_and_never_after_it_was_heard() -> None:
+    earlier, later = NOON - timedelta(hours=3), NOON + timedelta(hours=3)
+    assert said_at(earlier, NOON) == earlier
+    assert said_at(None, NOON) == NOON
+    assert said_at(later, NOON) == NOON
