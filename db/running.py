@@ -56,12 +56,12 @@ _CANCEL = text("""
         RETURNING status
     ) SELECT count(*) FROM stopped WHERE status = 'cancelled'
 """)
+# A Message 1 that failed by a receipt is one whose contact still waits: the platform may yet take its word back.
 _REQUEUE = text("""
     WITH requeued AS (
         UPDATE enrollments SET status = 'pending', generation = generation + 1, launched_at = NULL, closed_at = NULL,
                outcome = NULL, reason = NULL, held = false, message_1_at = NULL, reply_deadline = NULL
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'failed' AND closed_at IS NOT NULL
-          AND replied_at IS NULL
+        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'failed' AND replied_at IS NULL
         RETURNING 1
     ) SELECT count(*) FROM requeued
 """)
@@ -145,7 +145,7 @@ _STOCK = text("""
 _OPEN_CONTACTS = text("""
     SELECT position, contact_id FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND position > :after
-      AND launched_at IS NOT NULL AND (closed_at IS NULL OR outcome = 'cancelled')
+      AND (launched_at IS NOT NULL OR generation > 0) AND (closed_at IS NULL OR outcome = 'cancelled')
     ORDER BY position LIMIT :limit
 """)
 
