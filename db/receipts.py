@@ -16,7 +16,7 @@ from db.tables import Delivery, Message
 from domain.inbound import ReceiptFact
 from domain.receipts import advance
 from domain.signals import ReplyReceived, Signal, SignalName
-from domain.statuses import OUT, DeliveryKind, DeliveryStatus
+from domain.statuses import OUT, DeliveryKind, DeliveryStatus, MessageStatus
 
 WAITING = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.HELD})
 """What has its next attempt before it."""
@@ -95,8 +95,12 @@ async def _learn(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact
 async def _advance_message(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact) -> None:
     of_delivery = (col(Message.tenant_id) == delivery.tenant_id) & (col(Message.delivery_id) == delivery.id)
     current = (await session.exec(select(Message.status).where(of_delivery).with_for_update())).one_or_none()
-    if current is not None and (moved := advance(current, receipt.status)) != current:
-        await session.execute(update(Message).where(of_delivery).values(status=moved))
+    if current is None or (moved := advance(current, receipt.status)) == current:
+        return
+    await session.execute(update(Message).where(of_delivery).values(status=moved))
+    if MessageStatus.FAILED in (current, moved):
+        delivery.failure_told_at = await clock(session) if moved == MessageStatus.FAILED else None
+        await session.flush()
 
 
 async def _count_the_reply(session: AsyncSession, delivery: Delivery) -> list[Signal]:

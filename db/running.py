@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from db.ledger.refuse import refuse_held_of_campaign
 from domain.gate import REASON_TEXT, Reason
+from domain.pacing import ERROR_RATE_LIMIT
 from domain.statuses import CampaignStatus
 from domain.variants import places
 
@@ -112,9 +113,17 @@ _IN_FLIGHT = text("""
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
       AND status IN ('pending', 'sending')
 """)
+PEERS_FOR_EACH = round(1 / ERROR_RATE_LIMIT)
+"""Beyond so many messages for each error the rate is one that changes nothing (SPEC CAM-8)."""
+
 # A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go
 # on by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves
 # out the last ones in a row without an answer, which may be the beginning of an outage.
+# What a platform tells later by a receipt is an error of the sample in which it is told, once: of messages that are in
+# the sample themselves, and of earlier ones that had no error when theirs was judged. Those are weighed against as many
+# messages as were asked in a time as long before the sample, since the first of a batch would have to answer for all
+# failures of the last one; counted only as far as the rate of errors depends on it. Of a campaign that is probed, what
+# is told of the messages before the probe says nothing.
 # Contacts whom the campaign's window has wait are not in flight: with windows in their own zones it can be a night, and
 # the others are to go on. While nobody else is in flight, `held_until` is when the first of them can go out.
 _STOCK = text("""
@@ -124,22 +133,36 @@ _STOCK = text("""
                WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.status = 'held'
                  AND d.kind = 'message_1' AND d.reason = :outside_window
            ) END AS held_until,
-           CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row) ELSE 0 END AS attempted,
-           CASE WHEN b.closed THEN greatest(0, s.errored - b.in_a_row) ELSE 0 END AS errored
+           CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row, told.peers) ELSE 0 END AS attempted,
+           CASE WHEN b.closed THEN least(greatest(0, s.errored - b.in_a_row) + told.errored,
+                                         greatest(0, s.attempted - b.in_a_row, told.peers)) ELSE 0 END AS errored
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id,
          LATERAL (SELECT coalesce(ch.breaker->>'state', 'closed') = 'closed' AS closed,
                          coalesce(CAST(ch.breaker->>'consecutive_failures' AS int), 0) AS in_a_row,
-                         CAST(ch.breaker->>'recovered_at' AS timestamptz) AS recovered_at) b,
+                         greatest(CAST(:since AS timestamptz),
+                                  CAST(ch.breaker->>'recovered_at' AS timestamptz)) AS since) b,
          LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
                          count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending')
                                           AND NOT (held AND reason = :outside_window)) AS in_flight,
                          count(*) FILTER (WHERE launched_at IS NULL AND status = 'pending') AS in_line,
                          count(*) FILTER (WHERE held AND reason = :outside_window) AS waiting
                   FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
-         LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
-                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1'
-                    AND first_asked_at >= greatest(CAST(:since AS timestamptz), b.recovered_at)
-                    AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s
+         LATERAL (SELECT count(*) AS attempted,
+                         count(*) FILTER (WHERE errors > 0 OR failure_told_at IS NOT NULL) AS errored
+                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1' AND first_asked_at >= b.since
+                    AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s,
+         LATERAL (SELECT count(*) AS errored FROM (
+                      SELECT kind, first_asked_at, errors FROM deliveries
+                      WHERE campaign_id = c.id AND failure_told_at >= b.since
+                      OFFSET 0 -- else the planner may look for them among all that were asked earlier
+                  ) f WHERE c.probe IS NULL AND kind = 'message_1' AND first_asked_at < b.since AND errors = 0) late,
+         LATERAL (SELECT late.errored, count(*) AS peers FROM (
+                      SELECT FROM deliveries
+                      WHERE late.errored > 0 AND campaign_id = c.id AND kind = 'message_1'
+                        AND first_asked_at >= b.since - (now() - b.since) AND first_asked_at < b.since
+                        AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)
+                      LIMIT CAST(:peers_for_each AS int) * (s.errored + late.errored)
+                  ) earlier) told
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)
 _OPEN_CONTACTS = text("""
@@ -276,10 +299,11 @@ async def count_in_flight(session: AsyncSession, tenant_id: UUID, campaign_id: U
 
 
 async def take_stock(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, since: datetime) -> Row[Any]:
-    """The columns of a stock; the error sample is of messages asked of the platform since then."""
+    """The columns of a stock; the error sample is of messages asked of the platform, and of failures told, since."""
     named = _named(tenant_id, campaign_id)
     outside = REASON_TEXT[Reason.CAMPAIGN_WINDOW]
-    return (await session.execute(_STOCK, {**named, "since": since, "outside_window": outside})).one()
+    values = {"since": since, "outside_window": outside, "peers_for_each": PEERS_FOR_EACH}
+    return (await session.execute(_STOCK, {**named, **values})).one()
 
 
 async def open_contacts(

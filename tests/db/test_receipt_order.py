@@ -56,6 +56,7 @@ class End:
     enrollment: str
     outcome: str | None
     is_closed: bool
+    is_error: bool
     outcome_at_last: str | None
 
 
@@ -74,13 +75,15 @@ async def where_it_ends(world: World, events: list[str]) -> End:
         else:
             await receive(person, event)
     assert len(platform.taken) == 1
-    now = await person.enrollment()
+    now, delivery = await person.enrollment(), await person.delivery()
+    assert delivery is not None
     await close(person)
     return End(
         message=await message_status(person),
         enrollment=now.status,
         outcome=now.outcome,
         is_closed=now.closed_at is not None,
+        is_error=delivery.failure_told_at is not None,
         outcome_at_last=(await person.enrollment()).outcome,
     )
 
@@ -115,7 +118,7 @@ async def test_a_failure_and_an_arrival_leave_an_open_enrollment_in_either_order
 ) -> None:
     end = await where_it_ends(await World.make(database), [ANSWER, *order])
 
-    assert end == End("delivered", "delivered", None, is_closed=False, outcome_at_last="no_reply")
+    assert end == End("delivered", "delivered", None, is_closed=False, is_error=False, outcome_at_last="no_reply")
 
 
 @pytest.mark.parametrize("receipt", ["sent", "delivered", "read"])
