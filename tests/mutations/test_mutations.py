@@ -59,7 +59,7 @@ def blind_to_the_campaign(facts: GateFacts) -> Verdict:
 
 
 NO_LOOK_FOR_A_REPLY = text("""
-    SELECT closed_at, NULL AS replied_at FROM enrollments
+    SELECT closed_at, NULL AS replied_at, false AS in_line FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR UPDATE
 """)
 
