@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.ledger.refuse import refuse_held_of_campaign
 from domain.gate import REASON_TEXT, Reason
 from domain.pacing import ERROR_RATE_LIMIT
 from domain.statuses import CampaignStatus
@@ -29,7 +28,8 @@ _MARK = text("""
            delay_seconds = coalesce(:delay_seconds, delay_seconds), pacing = coalesce(CAST(:pacing AS jsonb), pacing),
            error_rate = coalesce(:error_rate, error_rate),
            started_at = CASE WHEN :status = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           ended_at = CASE WHEN :status IN ('completed', 'cancelled') THEN now() END
+           ended_at = CASE WHEN :status NOT IN ('completed', 'cancelled') THEN NULL
+                           WHEN :status = status THEN coalesce(ended_at, now()) ELSE now() END
     WHERE tenant_id = :tenant_id AND id = :campaign_id AND (status <> 'cancelled' OR :status = 'cancelled')
     RETURNING status
 """)
@@ -39,23 +39,6 @@ _SAMPLE = text("""
     SELECT tenant_id, id, now(), status, delay_seconds, CAST(:error_rate AS float) FROM campaigns
     WHERE tenant_id = :tenant_id AND id = :campaign_id
     ON CONFLICT DO NOTHING
-""")
-# Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them.
-_CANCEL = text("""
-    WITH these AS (
-        SELECT contact_id FROM enrollments
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
-        ORDER BY contact_id FOR NO KEY UPDATE
-    ), stopped AS (
-        UPDATE enrollments e SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
-               message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
-               held = false, outcome = 'cancelled', closed_at = now(), reason = :reason
-        FROM these
-        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = these.contact_id
-          AND status NOT IN ('sending', 'unknown')
-          AND (message_2_status IS NULL OR message_2_status NOT IN ('sending', 'unknown'))
-        RETURNING status
-    ) SELECT count(*) FROM stopped WHERE status = 'cancelled'
 """)
 # A Message 1 that failed by a receipt is one whose contact still waits: the platform may yet take its word back.
 _REQUEUE = text("""
@@ -207,12 +190,10 @@ async def read_plan(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -
     return (await session.execute(_PLAN, _named(tenant_id, campaign_id))).one()
 
 
-async def write_state(
-    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State
-) -> tuple[CampaignStatus, int]:
-    """Writes the state (cancelled is for ever) and what the chart shows of it.
+async def write_state(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State) -> CampaignStatus:
+    """Writes the state (cancelled is for ever) and what the chart shows of it; returns the state in force.
 
-    Returns the state in force and how many a cancel kept from Message 1.
+    The contacts of a cancelled campaign are not touched: see `db/cancelling.py`.
     """
     named = _named(tenant_id, campaign_id)
     values = {
@@ -227,14 +208,9 @@ async def write_state(
     }
     written = (await session.execute(_MARK, values)).scalar_one_or_none()
     if written is None:
-        return CampaignStatus.CANCELLED, 0
+        return CampaignStatus.CANCELLED
     await session.execute(_SAMPLE, {**named, "error_rate": state.error_rate})
-    if state.status != CampaignStatus.CANCELLED:
-        return CampaignStatus(written), 0
-    reason = REASON_TEXT[Reason.CAMPAIGN_CANCELLED]
-    stopped = int((await session.execute(_CANCEL, {**named, "reason": reason})).scalar_one())
-    await refuse_held_of_campaign(session, tenant_id, campaign_id, reason)
-    return CampaignStatus.CANCELLED, stopped
+    return CampaignStatus(written)
 
 
 async def requeue_failed(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:

@@ -11,8 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 _REFUSE = """
     WITH gone AS (
         SELECT d.id, d.credit_spent
-        FROM deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
-        WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which} FOR UPDATE OF d SKIP LOCKED
+        FROM {deliveries} WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which}
+        FOR UPDATE OF d SKIP LOCKED
     ), refused AS (
         UPDATE deliveries d SET status = 'refused', reason = :reason, hold_until = NULL, credit_spent = false,
                updated_at = now()
@@ -24,15 +24,22 @@ _REFUSE = """
     )
     SELECT count(*) FILTER (WHERE credit_spent) FROM gone
 """
-_OF_CAMPAIGN = text(_REFUSE.format(which="d.campaign_id = :campaign_id"))
-_OF_ENROLLMENT = text(_REFUSE.format(which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id"))
-_TO_PHONES = text(_REFUSE.format(which="c.phone = ANY(:phones)"))
+_OF_KEYS = text(_REFUSE.format(deliveries="deliveries d", which="d.idempotency_key = ANY(:keys)"))
+_OF_ENROLLMENT = text(
+    _REFUSE.format(deliveries="deliveries d", which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id")
+)
+_TO_PHONES = text(
+    _REFUSE.format(
+        deliveries="deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id",
+        which="c.phone = ANY(:phones)",
+    )
+)
 _GIVE_BACK = text("UPDATE tenants SET credits = credits + :number WHERE id = :tenant_id AND credits IS NOT NULL")
 
 
-async def refuse_held_of_campaign(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, reason: str) -> None:
-    """Nothing that a campaign held goes out any more."""
-    await _refuse(session, _OF_CAMPAIGN, {"tenant_id": tenant_id, "campaign_id": campaign_id, "reason": reason})
+async def refuse_held_of_keys(session: AsyncSession, tenant_id: UUID, keys: list[str], reason: str) -> None:
+    """Of the deliveries under these keys nothing that was held goes out any more."""
+    await _refuse(session, _OF_KEYS, {"tenant_id": tenant_id, "keys": keys, "reason": reason})
 
 
 async def refuse_held_of_enrollment(
