@@ -188,3 +188,35 @@ async def test_a_contact_that_was_retried_gets_message_2_for_a_reply(house: Hous
     done = await house.until_status(campaign, "completed")
     assert done["counts"]["message_2_sent"] == 1
     assert await house.texts(channel, phone) == ["Hello N0", "Thanks N0, here is more."]
+
+
+FAILING: dict[str, Any] = {"failed_share": 1.0, "delay": {"min_seconds": 0.0, "max_seconds": 0.0}}
+"""A platform that takes everything and reports at once that it failed."""
+
+
+async def test_a_message_that_fails_later_is_retried_while_its_window_runs_and_answered(house: House) -> None:
+    channel = await house.channel()
+    [phone] = phones = new_phones(1)
+    await house.behave(receipts=FAILING)
+    campaign = await house.campaign(channel, phones=phones)
+    await house.until_count(campaign, "failed", 1)
+    await house.behave()
+
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 1
+    await house.until_count(campaign, "out", 1)
+    await house.write(channel, phone, "Yes")
+
+    done = await house.until_status(campaign, "completed")
+    assert (done["counts"]["failed"], done["counts"]["message_2_sent"]) == (0, 1)
+    assert await house.texts(channel, phone) == ["Hello N0", "Hello N0", "Thanks N0, here is more."]
+
+
+async def test_a_message_that_failed_later_is_failed_when_its_window_ends_and_not_unanswered(house: House) -> None:
+    channel = await house.channel()
+    await house.behave(receipts=FAILING)
+    campaign = await house.campaign(channel, reply_window_seconds=2)
+
+    done = await house.until_status(campaign, "completed")
+
+    assert (done["counts"]["failed"], done["counts"]["no_reply"]) == (1, 0)
+    assert (await house.contact(campaign, campaign.phones[0]))["outcome"] == "failed"
