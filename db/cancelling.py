@@ -10,27 +10,27 @@ from domain import ids
 from domain.gate import REASON_TEXT, Reason
 
 PAGE = 1000
-"""Contacts that one transaction closes: their rows are locked for some ten milliseconds."""
+"""Contacts that one transaction closes: their rows are locked for a tenth of a second or less."""
 
 # In the order of the primary key: a page begins behind the one before it and does not look at what is closed already.
-# Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them. A
-# Message 1 that failed keeps the platform's reason.
+_LOCK_PAGE = text("""
+    SELECT contact_id, generation FROM enrollments
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
+      AND contact_id > CAST(:after AS uuid)
+    ORDER BY contact_id LIMIT :limit FOR NO KEY UPDATE
+""")
+# A statement of its own, and by the range: of a campaign that has just been imported the planner knows nothing, and
+# joined the page with all contacts, row by row. Contacts whose call is under way are left alone: the platform may have
+# the message, and their workflows end them. A Message 1 that failed keeps the platform's reason.
 _CLOSE_PAGE = text("""
-    WITH these AS MATERIALIZED (
-        SELECT contact_id, generation FROM enrollments
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
-          AND contact_id > CAST(:after AS uuid)
-        ORDER BY contact_id LIMIT :limit FOR NO KEY UPDATE
-    ), stopped AS (
-        UPDATE enrollments e SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
-               message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
-               held = false, outcome = 'cancelled', closed_at = now(),
-               reason = CASE WHEN status = 'failed' THEN reason ELSE :reason END
-        FROM these
-        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = these.contact_id
-          AND status NOT IN ('sending', 'unknown')
-          AND (message_2_status IS NULL OR message_2_status NOT IN ('sending', 'unknown'))
-    ) SELECT contact_id, generation FROM these ORDER BY contact_id
+    UPDATE enrollments SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
+           message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
+           held = false, outcome = 'cancelled', closed_at = now(),
+           reason = CASE WHEN status = 'failed' THEN reason ELSE :reason END
+    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
+      AND contact_id > CAST(:after AS uuid) AND contact_id <= CAST(:last AS uuid)
+      AND status NOT IN ('sending', 'unknown')
+      AND (message_2_status IS NULL OR message_2_status NOT IN ('sending', 'unknown'))
 """)
 START = UUID(int=0)
 """Behind this lies everybody."""
@@ -45,13 +45,14 @@ async def close_page(
     leaves nothing behind that no page would find, and repeating all pages closes what is left.
     """
     reason = REASON_TEXT[Reason.CAMPAIGN_CANCELLED]
-    named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "reason": reason}
-    page = (await session.execute(_CLOSE_PAGE, {**named, "after": after, "limit": limit})).all()
+    behind = {"tenant_id": tenant_id, "campaign_id": campaign_id, "after": after}
+    page = (await session.execute(_LOCK_PAGE, {**behind, "limit": limit})).all()
     if not page:
         return None
+    last: UUID = page[-1].contact_id
+    await session.execute(_CLOSE_PAGE, {**behind, "last": last, "reason": reason})
     # The keys are looked up one by one in their index; by campaign, each page would look through all of its deliveries.
     keys = [ids.message_1_key(campaign_id, row.contact_id, row.generation) for row in page]
     keys += [ids.message_2_key(campaign_id, row.contact_id) for row in page]
     await refuse_held_of_keys(session, tenant_id, keys, reason)
-    last: UUID = page[-1].contact_id
     return last

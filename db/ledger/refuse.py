@@ -9,14 +9,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 # A row that is locked is being claimed just now; its own gate refuses it once the caller has committed. The tenant's
 # row, where the credits of the refused go back to, comes last: whoever holds it waits for nobody.
 _REFUSE = """
-    WITH gone AS (
-        SELECT d.id, d.credit_spent
-        FROM {deliveries} WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which}
-        FOR UPDATE OF d SKIP LOCKED
+    WITH gone AS ({gone}
     ), refused AS (
         UPDATE deliveries d SET status = 'refused', reason = :reason, hold_until = NULL, credit_spent = false,
                updated_at = now()
-        FROM gone WHERE d.id = gone.id
+        WHERE d.id = ANY (ARRAY(SELECT id FROM gone))
         RETURNING d.tenant_id, d.id, d.contact_id, d.campaign_id, d.kind, d.scheduled_at
     ), logged AS (
         INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason, scheduled_at)
@@ -24,14 +21,33 @@ _REFUSE = """
     )
     SELECT count(*) FILTER (WHERE credit_spent) FROM gone
 """
-_OF_KEYS = text(_REFUSE.format(deliveries="deliveries d", which="d.idempotency_key = ANY(:keys)"))
+_WAITING = """
+    SELECT d.id, d.credit_spent FROM {deliveries}
+    WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which} FOR UPDATE OF d SKIP LOCKED
+"""
+# Key by key: the planner may think less of a tenant's deliveries than of so many look-ups, and read them all.
+_OF_KEYS = text(
+    _REFUSE.format(
+        gone=f"""
+            SELECT waiting.* FROM unnest(CAST(:keys AS varchar[])) AS one(key), LATERAL (
+                {_WAITING.format(deliveries="deliveries d", which="d.idempotency_key = one.key")}
+            ) waiting
+        """  # noqa: S608 - put together from constants
+    )
+)
 _OF_ENROLLMENT = text(
-    _REFUSE.format(deliveries="deliveries d", which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id")
+    _REFUSE.format(
+        gone=_WAITING.format(
+            deliveries="deliveries d", which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id"
+        )
+    )
 )
 _TO_PHONES = text(
     _REFUSE.format(
-        deliveries="deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id",
-        which="c.phone = ANY(:phones)",
+        gone=_WAITING.format(
+            deliveries="deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id",
+            which="c.phone = ANY(:phones)",
+        )
     )
 )
 _GIVE_BACK = text("UPDATE tenants SET credits = credits + :number WHERE id = :tenant_id AND credits IS NOT NULL")
