@@ -93,7 +93,9 @@ def _reader(database: Database) -> ReadSnapshot:
     async def read(tenant_id: UUID, campaign_id: UUID) -> Snapshot:
         async with database.tenant(tenant_id) as session:
             body = await shown(session, campaign_id)
-        return Snapshot(body.model_dump_json(), last=body.status in OVER, seen=body.seen)
+        # The contacts of a cancelled campaign are stopped after it, page by page: the sums are final when none is left.
+        last = body.status in OVER and body.counts.pending == 0
+        return Snapshot(body.model_dump_json(), last=last, seen=body.seen)
 
     return read
 

@@ -20,12 +20,15 @@ UNANSWERED = frozenset({Outcome.NO_REPLY, Outcome.UNKNOWN})
 """Ends that a reply on record stands against: it is to be answered."""
 
 _LOCK = text("""
-    SELECT e.closed_at, e.replied_at, c.phone
+    SELECT e.closed_at, e.replied_at, e.status = 'pending' AND e.launched_at IS NULL AS in_line, c.phone
     FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
     WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id FOR UPDATE OF e
 """)
+# Who has no Message 1, as the last receipt says, did not leave it unanswered.
 _CLOSE = text("""
-    UPDATE enrollments SET outcome = CAST(:outcome AS varchar), closed_at = now(), held = false,
+    UPDATE enrollments SET closed_at = now(), held = false,
+           outcome = CASE WHEN CAST(:outcome AS varchar) = 'no_reply' AND status = 'failed' THEN 'failed'
+                          ELSE CAST(:outcome AS varchar) END,
            status = CASE WHEN status <> 'pending' THEN status
                          WHEN CAST(:outcome AS varchar) = 'cancelled' THEN 'cancelled'
                          WHEN CAST(:outcome AS varchar) = 'opted_out' THEN 'suppressed'
@@ -54,6 +57,10 @@ _TEXT_WAITS = text("""
 """)
 
 
+OF_MESSAGE_1 = frozenset({Outcome.NO_REPLY, Outcome.FAILED})
+"""Ends that tell what became of the Message 1 of the run that asks for them."""
+
+
 class TextWaits(Exception):
     """A text of this contact is stored and not acted on yet; it may be the reply, so the end has to wait for it."""
 
@@ -71,6 +78,8 @@ async def close_enrollment(
     row = (await session.execute(_LOCK, named)).one()
     if row.closed_at is not None:
         return True, None
+    if row.in_line and outcome in OF_MESSAGE_1:
+        return True, None  # the run of a Message 1 that failed is over; the contact waits for its next one
     if outcome in UNANSWERED and row.replied_at is not None:
         interaction_id: UUID | None = (await session.execute(_REPLY, named)).scalar_one_or_none()
         return False, interaction_id

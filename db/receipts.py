@@ -15,11 +15,30 @@ from db.ledger.resolve import release, workflow_of
 from db.tables import Delivery, Message
 from domain.inbound import ReceiptFact
 from domain.receipts import advance
-from domain.signals import Signal, SignalName, StopRequest
-from domain.statuses import DeliveryKind, DeliveryStatus, MessageStatus
+from domain.signals import ReplyReceived, Signal, SignalName
+from domain.statuses import OUT, DeliveryKind, DeliveryStatus, MessageStatus
 
 WAITING = frozenset({DeliveryStatus.QUEUED, DeliveryStatus.HELD})
 """What has its next attempt before it."""
+
+# The reason is the one that a text is refused with (db/replies.py); an opt-out, say, has another.
+_COUNT_THE_REPLY = text("""
+    WITH reply AS (
+        SELECT i.id, i.received_at FROM interactions i
+        JOIN enrollments e ON e.tenant_id = i.tenant_id AND e.campaign_id = i.campaign_id
+                          AND e.contact_id = i.contact_id
+        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id
+          AND e.closed_at IS NULL AND e.replied_at IS NULL AND e.message_2_status IS NULL
+          AND NOT i.counted AND i.reason = 'Message 1 is failed'
+          AND i.received_at BETWEEN e.message_1_at AND e.reply_deadline
+        ORDER BY i.received_at LIMIT 1
+    ), answered AS (
+        UPDATE enrollments e SET replied_at = reply.received_at FROM reply
+        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id
+    )
+    UPDATE interactions i SET counted = true, reason = NULL FROM reply WHERE i.id = reply.id
+    RETURNING i.id, i.received_at
+""")
 
 
 async def apply_receipt(
@@ -36,8 +55,8 @@ async def apply_receipt(
     moved = await enrollments.advance_message(session, delivery, receipt.status, receipt.reason)
     if moved is not None:
         log(session, delivery, moved, receipt.reason, receipt.occurred_at or at)
-    if moved == MessageStatus.FAILED and delivery.kind == DeliveryKind.MESSAGE_1:
-        signals += await _end(session, delivery, at)
+    if moved in OUT and delivery.kind == DeliveryKind.MESSAGE_1:
+        signals += await _count_the_reply(session, delivery)
     return signals
 
 
@@ -76,21 +95,22 @@ async def _learn(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact
 async def _advance_message(session: AsyncSession, delivery: Delivery, receipt: ReceiptFact) -> None:
     of_delivery = (col(Message.tenant_id) == delivery.tenant_id) & (col(Message.delivery_id) == delivery.id)
     current = (await session.exec(select(Message.status).where(of_delivery).with_for_update())).one_or_none()
-    if current is not None and (moved := advance(current, receipt.status)) != current:
-        await session.execute(update(Message).where(of_delivery).values(status=moved))
+    if current is None or (moved := advance(current, receipt.status)) == current:
+        return
+    await session.execute(update(Message).where(of_delivery).values(status=moved))
+    if MessageStatus.FAILED in (current, moved):
+        delivery.failure_told_at = await clock(session) if moved == MessageStatus.FAILED else None
+        await session.flush()
 
 
-async def _end(session: AsyncSession, delivery: Delivery, at: datetime) -> list[Signal]:
-    """A Message 1 that failed after it was sent waits for no reply; "retry failed" may take it up."""
-    ended = await session.execute(
-        text("""
-            UPDATE enrollments SET outcome = 'failed', closed_at = :at
-            WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id
-              AND closed_at IS NULL AND replied_at IS NULL RETURNING contact_id
-        """),
-        {"at": at, **delivery.model_dump(include={"tenant_id", "campaign_id", "contact_id"})},
-    )
-    if ended.first() is None:
-        return []
-    stop = StopRequest(reason="failed")
-    return [Signal(workflow_id=workflow_of(delivery), name=SignalName.STOP, stop=stop)]
+async def _count_the_reply(session: AsyncSession, delivery: Delivery) -> list[Signal]:
+    """A text that came while Message 1 passed for failed counts once it turns out to have arrived."""
+    named = delivery.model_dump(include={"tenant_id", "campaign_id", "contact_id"})
+    return [
+        Signal(
+            workflow_id=workflow_of(delivery),
+            name=SignalName.REPLY_RECEIVED,
+            reply=ReplyReceived(interaction_id=row.id, received_at=row.received_at),
+        )
+        for row in await session.execute(_COUNT_THE_REPLY, named)
+    ]

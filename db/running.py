@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from db.ledger.refuse import refuse_held_of_campaign
 from domain.gate import REASON_TEXT, Reason
+from domain.pacing import ERROR_RATE_LIMIT
 from domain.statuses import CampaignStatus
 from domain.variants import places
 
@@ -30,7 +30,8 @@ _MARK = text("""
            delay_seconds = coalesce(:delay_seconds, delay_seconds), pacing = coalesce(CAST(:pacing AS jsonb), pacing),
            error_rate = coalesce(:error_rate, error_rate),
            started_at = CASE WHEN :status = 'running' THEN coalesce(started_at, now()) ELSE started_at END,
-           ended_at = CASE WHEN :status IN ('completed', 'cancelled') THEN now() END
+           ended_at = CASE WHEN :status NOT IN ('completed', 'cancelled') THEN NULL
+                           WHEN :status = status THEN coalesce(ended_at, now()) ELSE now() END
     WHERE tenant_id = :tenant_id AND id = :campaign_id AND (status <> 'cancelled' OR :status = 'cancelled')
     RETURNING status
 """)
@@ -41,29 +42,12 @@ _SAMPLE = text("""
     WHERE tenant_id = :tenant_id AND id = :campaign_id
     ON CONFLICT DO NOTHING
 """)
-# Contacts whose call is under way are left alone: the platform may have the message, and their workflows end them.
-_CANCEL = text("""
-    WITH these AS (
-        SELECT contact_id FROM enrollments
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL
-        ORDER BY contact_id FOR NO KEY UPDATE
-    ), stopped AS (
-        UPDATE enrollments e SET status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END,
-               message_2_status = CASE WHEN message_2_status = 'pending' THEN 'cancelled' ELSE message_2_status END,
-               held = false, outcome = 'cancelled', closed_at = now(), reason = :reason
-        FROM these
-        WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = these.contact_id
-          AND status NOT IN ('sending', 'unknown')
-          AND (message_2_status IS NULL OR message_2_status NOT IN ('sending', 'unknown'))
-        RETURNING status
-    ) SELECT count(*) FROM stopped WHERE status = 'cancelled'
-""")
+# A Message 1 that failed by a receipt is one whose contact still waits: the platform may yet take its word back.
 _REQUEUE = text("""
     WITH requeued AS (
         UPDATE enrollments SET status = 'pending', generation = generation + 1, launched_at = NULL, closed_at = NULL,
                outcome = NULL, reason = NULL, held = false, message_1_at = NULL, reply_deadline = NULL
-        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'failed' AND closed_at IS NOT NULL
-          AND replied_at IS NULL
+        WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND status = 'failed' AND replied_at IS NULL
         RETURNING 1
     ) SELECT count(*) FROM requeued
 """)
@@ -114,9 +98,17 @@ _IN_FLIGHT = text("""
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND closed_at IS NULL AND launched_at IS NOT NULL
       AND status IN ('pending', 'sending')
 """)
+PEERS_FOR_EACH = round(1 / ERROR_RATE_LIMIT)
+"""Beyond so many messages for each error the rate is one that changes nothing (SPEC CAM-8)."""
+
 # A platform that does not answer at all is the channel's matter (SPEC DEL-6): its breaker holds the sends, and they go
 # on by themselves. So a sample has no errors from before the last recovery, none while the breaker is open, and leaves
 # out the last ones in a row without an answer, which may be the beginning of an outage.
+# What a platform tells later by a receipt is an error of the sample in which it is told, once: of messages that are in
+# the sample themselves, and of earlier ones that had no error when theirs was judged. Those are weighed against as many
+# messages as were asked in a time as long before the sample, since the first of a batch would have to answer for all
+# failures of the last one; counted only as far as the rate of errors depends on it. Of a campaign that is probed, what
+# is told of the messages before the probe says nothing.
 # Contacts whom the campaign's window has wait are not in flight: with windows in their own zones it can be a night, and
 # the others are to go on. While nobody else is in flight, `held_until` is when the first of them can go out.
 _STOCK = text("""
@@ -126,28 +118,42 @@ _STOCK = text("""
                WHERE d.tenant_id = c.tenant_id AND d.campaign_id = c.id AND d.status = 'held'
                  AND d.kind = 'message_1' AND d.reason = :outside_window
            ) END AS held_until,
-           CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row) ELSE 0 END AS attempted,
-           CASE WHEN b.closed THEN greatest(0, s.errored - b.in_a_row) ELSE 0 END AS errored
+           CASE WHEN b.closed THEN greatest(0, s.attempted - b.in_a_row, told.peers) ELSE 0 END AS attempted,
+           CASE WHEN b.closed THEN least(greatest(0, s.errored - b.in_a_row) + told.errored,
+                                         greatest(0, s.attempted - b.in_a_row, told.peers)) ELSE 0 END AS errored
     FROM campaigns c JOIN channels ch ON ch.tenant_id = c.tenant_id AND ch.id = c.channel_id,
          LATERAL (SELECT coalesce(ch.breaker->>'state', 'closed') = 'closed' AS closed,
                          coalesce(CAST(ch.breaker->>'consecutive_failures' AS int), 0) AS in_a_row,
-                         CAST(ch.breaker->>'recovered_at' AS timestamptz) AS recovered_at) b,
+                         greatest(CAST(:since AS timestamptz),
+                                  CAST(ch.breaker->>'recovered_at' AS timestamptz)) AS since) b,
          LATERAL (SELECT count(*) AS open, max(reply_deadline) AS last_deadline,
                          count(*) FILTER (WHERE launched_at IS NOT NULL AND status IN ('pending', 'sending')
                                           AND NOT (held AND reason = :outside_window)) AS in_flight,
                          count(*) FILTER (WHERE launched_at IS NULL AND status = 'pending') AS in_line,
                          count(*) FILTER (WHERE held AND reason = :outside_window) AS waiting
                   FROM enrollments WHERE campaign_id = c.id AND closed_at IS NULL) e,
-         LATERAL (SELECT count(*) AS attempted, count(*) FILTER (WHERE errors > 0) AS errored
-                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1'
-                    AND first_asked_at >= greatest(CAST(:since AS timestamptz), b.recovered_at)
-                    AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s
+         LATERAL (SELECT count(*) AS attempted,
+                         count(*) FILTER (WHERE errors > 0 OR failure_told_at IS NOT NULL) AS errored
+                  FROM deliveries WHERE campaign_id = c.id AND kind = 'message_1' AND first_asked_at >= b.since
+                    AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)) s,
+         LATERAL (SELECT count(*) AS errored FROM (
+                      SELECT kind, first_asked_at, errors FROM deliveries
+                      WHERE campaign_id = c.id AND failure_told_at >= b.since
+                      OFFSET 0 -- else the planner may look for them among all that were asked earlier
+                  ) f WHERE c.probe IS NULL AND kind = 'message_1' AND first_asked_at < b.since AND errors = 0) late,
+         LATERAL (SELECT late.errored, count(*) AS peers FROM (
+                      SELECT FROM deliveries
+                      WHERE late.errored > 0 AND campaign_id = c.id AND kind = 'message_1'
+                        AND first_asked_at >= b.since - (now() - b.since) AND first_asked_at < b.since
+                        AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)
+                      LIMIT CAST(:peers_for_each AS int) * (s.errored + late.errored)
+                  ) earlier) told
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)
 _OPEN_CONTACTS = text("""
     SELECT position, contact_id FROM enrollments
     WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND position > :after
-      AND launched_at IS NOT NULL AND (closed_at IS NULL OR outcome = 'cancelled')
+      AND (launched_at IS NOT NULL OR generation > 0) AND (closed_at IS NULL OR outcome = 'cancelled')
     ORDER BY position LIMIT :limit
 """)
 
@@ -189,12 +195,10 @@ async def read_plan(
     return (await session.execute(plan, _named(tenant_id, campaign_id))).one()
 
 
-async def write_state(
-    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State
-) -> tuple[CampaignStatus, int]:
-    """Writes the state (cancelled is for ever) and what the chart shows of it.
+async def write_state(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, state: State) -> CampaignStatus:
+    """Writes the state (cancelled is for ever) and what the chart shows of it; returns the state in force.
 
-    Returns the state in force and how many a cancel kept from Message 1.
+    The contacts of a cancelled campaign are not touched: see `db/cancelling.py`.
     """
     named = _named(tenant_id, campaign_id)
     values = {
@@ -209,14 +213,9 @@ async def write_state(
     }
     written = (await session.execute(_MARK, values)).scalar_one_or_none()
     if written is None:
-        return CampaignStatus.CANCELLED, 0
+        return CampaignStatus.CANCELLED
     await session.execute(_SAMPLE, {**named, "error_rate": state.error_rate})
-    if state.status != CampaignStatus.CANCELLED:
-        return CampaignStatus(written), 0
-    reason = REASON_TEXT[Reason.CAMPAIGN_CANCELLED]
-    stopped = int((await session.execute(_CANCEL, {**named, "reason": reason})).scalar_one())
-    await refuse_held_of_campaign(session, tenant_id, campaign_id, reason)
-    return CampaignStatus.CANCELLED, stopped
+    return CampaignStatus(written)
 
 
 async def requeue_failed(session: AsyncSession, tenant_id: UUID, campaign_id: UUID) -> int:
@@ -281,10 +280,11 @@ async def count_in_flight(session: AsyncSession, tenant_id: UUID, campaign_id: U
 
 
 async def take_stock(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, since: datetime) -> Row[Any]:
-    """The columns of a stock; the error sample is of messages asked of the platform since then."""
+    """The columns of a stock; the error sample is of messages asked of the platform, and of failures told, since."""
     named = _named(tenant_id, campaign_id)
     outside = REASON_TEXT[Reason.CAMPAIGN_WINDOW]
-    return (await session.execute(_STOCK, {**named, "since": since, "outside_window": outside})).one()
+    values = {"since": since, "outside_window": outside, "peers_for_each": PEERS_FOR_EACH}
+    return (await session.execute(_STOCK, {**named, **values})).one()
 
 
 async def open_contacts(

@@ -25,7 +25,7 @@ from domain.statuses import CampaignStatus, DeliveryKind, DeliveryStatus
 from domain.template_reading import TemplateProblem
 from domain.templates import MissingVariable, render
 from domain.variables import variable_name
-from workflows.handles import CampaignRefused
+from workflows.handles import CampaignRefused, EngineUnavailable
 
 STARTED = frozenset({CampaignStatus.SCHEDULED, CampaignStatus.RUNNING})
 
@@ -84,8 +84,25 @@ async def cancel(campaign_id: UUID, caller: Sender) -> CancelAnswer:
             return CancelAnswer(
                 id=campaign_id, status=campaign.status, stopped=contacts.counts.total if contacts else 0
             )
-    result = await _command(caller, campaign_id, Command.CANCEL)
+    try:
+        result = await _command(caller, campaign_id, Command.CANCEL)
+    except EngineUnavailable:
+        # A campaign may have more contacts than can be stopped while a caller waits. It is cancelled before the first
+        # of them is, and for good.
+        if (answer := await _while_it_is_cancelled(caller, campaign_id)) is not None:
+            return answer
+        raise
     return CancelAnswer(id=campaign_id, status=result.status, stopped=result.affected)
+
+
+async def _while_it_is_cancelled(caller: Caller, campaign_id: UUID) -> CancelAnswer | None:
+    """Counts those who still wait among those who are stopped; None unless the campaign is cancelled."""
+    async with caller.transaction() as session:
+        progress = await read_progress(session, campaign_id)
+    if progress is None or progress.campaign.status != CampaignStatus.CANCELLED:
+        return None
+    stopped = progress.counts.cancelled + progress.counts.pending
+    return CancelAnswer(id=campaign_id, status=CampaignStatus.CANCELLED, stopped=stopped)
 
 
 @router.post("/{campaign_id}/retry-failed", status_code=202)

@@ -9,14 +9,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 # A row that is locked is being claimed just now; its own gate refuses it once the caller has committed. The tenant's
 # row, where the credits of the refused go back to, comes last: whoever holds it waits for nobody.
 _REFUSE = """
-    WITH gone AS (
-        SELECT d.id, d.credit_spent
-        FROM deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id
-        WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which} FOR UPDATE OF d SKIP LOCKED
+    WITH gone AS ({gone}
     ), refused AS (
         UPDATE deliveries d SET status = 'refused', reason = :reason, hold_until = NULL, credit_spent = false,
                updated_at = now()
-        FROM gone WHERE d.id = gone.id
+        WHERE d.id = ANY (ARRAY(SELECT id FROM gone))
         RETURNING d.tenant_id, d.id, d.contact_id, d.campaign_id, d.kind, d.scheduled_at
     ), logged AS (
         INSERT INTO action_log (tenant_id, delivery_id, contact_id, campaign_id, action, status, reason, scheduled_at)
@@ -24,15 +21,45 @@ _REFUSE = """
     )
     SELECT count(*) FILTER (WHERE credit_spent) FROM gone
 """
-_OF_CAMPAIGN = text(_REFUSE.format(which="d.campaign_id = :campaign_id"))
-_OF_ENROLLMENT = text(_REFUSE.format(which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id"))
-_TO_PHONES = text(_REFUSE.format(which="c.phone = ANY(:phones)"))
+_WAITING = """
+    SELECT d.id, d.credit_spent FROM {deliveries}
+    WHERE d.tenant_id = :tenant_id AND d.status IN ('held', 'queued') AND {which} FOR UPDATE OF d SKIP LOCKED
+"""
+_OF_EACH = _WAITING.format(
+    deliveries="deliveries d", which="d.campaign_id = :campaign_id AND d.contact_id = one.contact_id"
+)
+# One by one: the planner may think less of a tenant's deliveries than of so many look-ups, and read them all.
+_OF_CONTACTS = text(
+    _REFUSE.format(
+        gone=f"""
+            SELECT waiting.* FROM unnest(CAST(:contacts AS uuid[])) AS one(contact_id), LATERAL ({_OF_EACH}) waiting
+        """  # noqa: S608 - put together from constants
+    )
+)
+_OF_ENROLLMENT = text(
+    _REFUSE.format(
+        gone=_WAITING.format(
+            deliveries="deliveries d", which="d.campaign_id = :campaign_id AND d.contact_id = :contact_id"
+        )
+    )
+)
+_TO_PHONES = text(
+    _REFUSE.format(
+        gone=_WAITING.format(
+            deliveries="deliveries d JOIN contacts c ON c.tenant_id = d.tenant_id AND c.id = d.contact_id",
+            which="c.phone = ANY(:phones)",
+        )
+    )
+)
 _GIVE_BACK = text("UPDATE tenants SET credits = credits + :number WHERE id = :tenant_id AND credits IS NOT NULL")
 
 
-async def refuse_held_of_campaign(session: AsyncSession, tenant_id: UUID, campaign_id: UUID, reason: str) -> None:
-    """Nothing that a campaign held goes out any more."""
-    await _refuse(session, _OF_CAMPAIGN, {"tenant_id": tenant_id, "campaign_id": campaign_id, "reason": reason})
+async def refuse_held_of_contacts(
+    session: AsyncSession, tenant_id: UUID, campaign_id: UUID, contacts: list[UUID], reason: str
+) -> None:
+    """Nothing that was held for these contacts of a campaign goes out any more."""
+    named = {"tenant_id": tenant_id, "campaign_id": campaign_id, "contacts": contacts, "reason": reason}
+    await _refuse(session, _OF_CONTACTS, named)
 
 
 async def refuse_held_of_enrollment(

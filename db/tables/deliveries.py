@@ -15,8 +15,8 @@ class Delivery(SQLModel, table=True):
     """One intended outbound act under one unique key.
 
     `claim_expires_at` is when the attempt that holds it has surely ended; `settle_after` when an absence at the
-    platform may be believed; `attempts` counts claims, `errors` calls that went wrong; `used_on` is the day in whose
-    quota it has its place.
+    platform may be believed; `attempts` counts claims, `errors` calls that went wrong; `failure_told_at` is when a
+    receipt said that it failed after the platform had taken it; `used_on` is the day in whose quota it has its place.
     """
 
     __tablename__ = "deliveries"
@@ -47,6 +47,12 @@ class Delivery(SQLModel, table=True):
             postgresql_where=sql("status IN ('held', 'queued')"),
         ),
         Index("deliveries_campaign", "campaign_id", "kind", "first_asked_at"),
+        Index(
+            "deliveries_failures_told",
+            "campaign_id",
+            "failure_told_at",
+            postgresql_where=sql("failure_told_at IS NOT NULL"),
+        ),
         belongs("channel_id", "channels"),
         belongs("contact_id", "contacts"),
         belongs("campaign_id", "campaigns"),
@@ -70,6 +76,7 @@ class Delivery(SQLModel, table=True):
     attempts: int = 0
     errors: int = 0
     counted_attempts: int = 0
+    failure_told_at: datetime | None = moment()
     credit_spent: bool = False
     used_on: date | None = None
     provider_message_id: str | None = None

@@ -14,6 +14,7 @@ from tests.api.campaign_rows import change_enrollment, change_row, fields, liste
 from tests.api.doubles import RecordingWorkflows
 from tests.api.people import Company, phone
 from tests.api.rows import set_channel
+from workflows.handles import EngineUnavailable
 
 TEMPLATE = "Hi {{ first_name }}, from {{ town | default('afar') }}"
 
@@ -210,6 +211,31 @@ async def test_a_draft_is_cancelled_without_the_engine(company: Company, workflo
         rows = list(await session.exec(select(Enrollment).where(Enrollment.campaign_id == UUID(campaign_id))))
     assert {row.outcome for row in rows} == {"cancelled"}
     assert all(row.closed_at for row in rows)
+
+
+async def test_a_cancel_that_takes_longer_than_a_caller_waits_says_how_many_it_stops(
+    company: Company, workflows: RecordingWorkflows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign_id = await ready(company)
+    await change_row(company, campaign_id, status="running")
+    contact_id = (await listed(company, campaign_id))[0]["contact_id"]
+
+    async def only_begun(*_: Any) -> None:
+        await change_row(company, campaign_id, status="cancelled")
+        await change_enrollment(company, campaign_id, contact_id, status="cancelled")
+        raise EngineUnavailable("no worker took the command in time")
+
+    monkeypatch.setattr(workflows, "command", only_begun)
+    answer = await company.http.post(f"/api/campaigns/{campaign_id}/cancel")
+    assert (answer.status_code, answer.json()) == (202, {"id": campaign_id, "status": "cancelled", "stopped": 2})
+
+
+async def test_a_cancel_that_no_worker_took_is_no_cancel(company: Company, workflows: RecordingWorkflows) -> None:
+    campaign_id = await ready(company)
+    await change_row(company, campaign_id, status="running")
+    workflows.away = True
+    assert (await company.http.post(f"/api/campaigns/{campaign_id}/cancel")).status_code == 503
+    assert await status_of(company, campaign_id) == "running"
 
 
 async def test_failed_contacts_of_a_completed_campaign_are_tried_again(

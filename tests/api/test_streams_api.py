@@ -120,6 +120,23 @@ async def test_the_present_state_comes_first_then_each_change_then_the_end(serve
     await drained(served.services)
 
 
+async def test_the_stream_of_a_cancelled_campaign_ends_when_its_last_contact_is_stopped(served: Served) -> None:
+    company = served.company
+    campaign = await company.campaign()
+    await company.contacts(campaign["id"], {"phone": phone(1)})
+    contact_id = (await listed(company, campaign["id"]))[0]["contact_id"]
+    async with company.http.stream("GET", f"/api/campaigns/{campaign['id']}/events") as answer:
+        lines = answer.aiter_lines()
+        await next_event(lines)
+        await change_row(company, campaign["id"], status="cancelled")
+        assert (await next_event(lines))["data"]["counts"]["pending"] == 1
+        await change_enrollment(company, campaign["id"], contact_id, status="cancelled")
+        last = (await next_event(lines))["data"]
+        assert (last["status"], last["counts"]["cancelled"]) == ("cancelled", 1)
+        assert await ended(lines)
+    await drained(served.services)
+
+
 async def test_many_viewers_share_one_poller(served: Served) -> None:
     company = served.company
     campaign = await company.campaign()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from typing import Any, ClassVar, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.deliveries import SendTimes
 from connectors.errors import CredentialsExpired, Rejected, Throttled, Transient
-from db import running
+from db import cancelling, running
 from db.closing import close_enrollment
 from db.engine import Database
 from db.receipts import apply_receipt
@@ -245,11 +245,21 @@ class Simulation(RuleBasedStateMachine):
         """Pause, resume or cancel, and retry what failed."""
         for world in self.worlds:
             self.run(self._retry(world))
-        self.run(self._command(chance.choice(self.worlds), CampaignStatus(chance.choice(COMMANDS))))
+        status = CampaignStatus(chance.choice(COMMANDS))
+        self.run(self._command(chance.choice(self.worlds), status, pages=chance.randint(0, PEOPLE)))
 
-    async def _command(self, world: World, status: CampaignStatus) -> None:
+    async def _command(self, world: World, status: CampaignStatus, pages: int) -> None:
         async with self.database.tenant(world.tenant_id) as session:
             await running.write_state(session, world.tenant_id, world.campaign_id, running.State(status=status))
+        if status == CampaignStatus.CANCELLED:
+            await self._stop(world, pages)
+
+    async def _stop(self, world: World, pages: int) -> None:
+        """The contacts of a cancelled campaign, page by page; whoever does it may die before the last."""
+        last: UUID | None = cancelling.START
+        while last is not None and (pages := pages - 1) >= 0:
+            async with self.database.tenant(world.tenant_id) as session:
+                last = await cancelling.close_page(session, world.tenant_id, world.campaign_id, last, limit=2)
 
     async def _retry(self, world: World) -> None:
         async with self.database.tenant(world.tenant_id) as session:

@@ -1,8 +1,10 @@
 """Receipts come in any order, doubled, and before the answer to the send itself: the end is always the same (DEL-7)."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from itertools import permutations
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,12 +12,15 @@ from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 
 from connectors.shapes import OutboundMessage, SentMessage
+from db import running
+from db.closing import close_enrollment
 from db.engine import Database
 from db.ledger.resolve import order_resend
 from db.receipts import apply_receipt
 from domain.deliveries import ReceiptOutcome
 from domain.inbound import ReceiptFact
 from domain.signals import Signal, SignalName
+from domain.statuses import Outcome
 from tests.ledger_world import Person, World, attempt, sender, settle
 from tests.platform_double import PlatformDouble, take, take_then_drop
 
@@ -43,8 +48,20 @@ async def message_status(person: Person) -> str:
     return str(row.status)
 
 
-async def where_it_ends(world: World, events: list[str]) -> tuple[str, str]:
-    """Lives through these events and returns the states of the enrollment and of the message."""
+@dataclass(frozen=True)
+class End:
+    """Where a contact stands once all is told: now, and when its window is over."""
+
+    message: str
+    enrollment: str
+    outcome: str | None
+    is_closed: bool
+    is_error: bool
+    outcome_at_last: str | None
+
+
+async def where_it_ends(world: World, events: list[str]) -> End:
+    """Lives through these events."""
     person = await world.person()
     platform = PlatformDouble(answers=[take_then_drop])
     deliveries = sender(world.database, platform)
@@ -58,7 +75,24 @@ async def where_it_ends(world: World, events: list[str]) -> tuple[str, str]:
         else:
             await receive(person, event)
     assert len(platform.taken) == 1
-    return (await person.enrollment()).status, await message_status(person)
+    now, delivery = await person.enrollment(), await person.delivery()
+    assert delivery is not None
+    await close(person)
+    return End(
+        message=await message_status(person),
+        enrollment=now.status,
+        outcome=now.outcome,
+        is_closed=now.closed_at is not None,
+        is_error=delivery.failure_told_at is not None,
+        outcome_at_last=(await person.enrollment()).outcome,
+    )
+
+
+async def close(person: Person, outcome: Outcome = Outcome.NO_REPLY) -> tuple[bool, UUID | None]:
+    """The reply window is over; or the run was stopped."""
+    world = person.world
+    async with world.database.tenant(world.tenant_id) as session:
+        return await close_enrollment(session, world.tenant_id, world.campaign_id, person.contact_id, outcome)
 
 
 async def test_shuffled_and_doubled_receipts_end_in_the_same_state(database: Database) -> None:
@@ -76,6 +110,15 @@ async def test_shuffled_and_doubled_receipts_end_in_the_same_state(database: Dat
         assert mixed == plain
 
     await asyncio.to_thread(same_end)
+
+
+@pytest.mark.parametrize("order", list(permutations(["failed", "delivered"])))
+async def test_a_failure_and_an_arrival_leave_an_open_enrollment_in_either_order(
+    database: Database, order: tuple[str, ...]
+) -> None:
+    end = await where_it_ends(await World.make(database), [ANSWER, *order])
+
+    assert end == End("delivered", "delivered", None, is_closed=False, is_error=False, outcome_at_last="no_reply")
 
 
 @pytest.mark.parametrize("receipt", ["sent", "delivered", "read"])
@@ -155,19 +198,86 @@ async def test_a_receipt_of_nobodys_message_is_kept_for_later(database: Database
     assert await receive(person, "delivered", reference="somebody else's") is None
 
 
-async def test_a_failure_after_the_message_was_sent_ends_the_enrollment_and_tells_its_workflow(
+async def with_message_1(world: World) -> Person:
+    """Somebody to whom the platform took Message 1."""
+    person = await world.person()
+    await settle(sender(world.database, PlatformDouble()), person.message_1())
+    return person
+
+
+async def test_a_failure_after_the_message_was_sent_shows_at_once_and_is_how_the_window_ends(
+    database: Database,
+) -> None:
+    person = await with_message_1(await World.make(database))
+
+    assert await receive(person, "failed") == []
+
+    waits = await person.enrollment()
+    assert (waits.status, waits.reason, waits.closed_at) == ("failed", "no such device", None)
+    assert await close(person) == (True, None)
+    ended = await person.enrollment()
+    assert (ended.status, ended.outcome, ended.reason) == ("failed", "failed", "no such device")
+
+
+async def test_a_reply_after_a_failure_that_was_taken_back_is_answered(database: Database) -> None:
+    person = await with_message_1(await World.make(database))
+    await receive(person, "failed")
+    await receive(person, "delivered")
+
+    assert [signal.name for signal in await person.writes("Yes")] == [SignalName.REPLY_RECEIVED]
+
+    answer = await settle(sender(database, PlatformDouble()), person.message_2())
+    assert answer.outcome == ReceiptOutcome.SENT
+    ended = await person.enrollment()
+    assert (ended.status, ended.outcome) == ("delivered", "answered")
+
+
+async def test_a_reply_before_the_failure_is_taken_back_counts_as_soon_as_it_is(database: Database) -> None:
+    person = await with_message_1(await World.make(database))
+    await receive(person, "failed")
+    assert await person.writes("Yes") == []
+    assert await person.writes("Yes, please") == []
+
+    [signal] = await receive(person, "read") or []
+
+    assert signal.name == SignalName.REPLY_RECEIVED
+    assert await close(person) == (False, signal.reply.interaction_id if signal.reply else None)
+    texts = await person.world.run(
+        "SELECT counted, reason FROM interactions WHERE tenant_id = :tenant ORDER BY received_at"
+    )
+    assert [tuple(row) for row in texts] == [(True, None), (False, "Message 1 is failed")]
+    assert await receive(person, "read") == []
+
+
+async def test_what_a_failed_message_got_for_an_answer_after_the_window_stays_uncounted(database: Database) -> None:
+    person = await with_message_1(await World.make(database))
+    await receive(person, "failed")
+    await person.world.run("UPDATE enrollments SET reply_deadline = now() WHERE tenant_id = :tenant")
+    await person.writes("Am I late?")
+
+    assert await receive(person, "read") == []
+
+    assert (await person.enrollment()).replied_at is None
+
+
+async def test_a_failed_message_whose_window_runs_is_retried_and_the_old_run_leaves_the_retry_alone(
     database: Database,
 ) -> None:
     world = await World.make(database)
-    person = await world.person()
-    await settle(sender(database, PlatformDouble()), person.message_1())
+    person = await with_message_1(world)
+    await receive(person, "failed")
 
-    signals = await receive(person, "failed")
+    async with database.tenant(world.tenant_id) as session:
+        assert await running.requeue_failed(session, world.tenant_id, world.campaign_id) == 1
+    for end in (Outcome.NO_REPLY, Outcome.FAILED):
+        assert await close(person, end) == (True, None)
 
-    assert signals is not None
-    assert [signal.name for signal in signals] == ["stop"]
-    ended = await person.enrollment()
-    assert (ended.status, ended.outcome, ended.reason) == ("failed", "failed", "no such device")
+    async with database.tenant(world.tenant_id) as session:
+        [turn] = await running.next_to_launch(session, world.tenant_id, world.campaign_id, 2)
+    assert (turn.contact_id, turn.generation) == (person.contact_id, 1)
+    assert (await person.enrollment()).closed_at is None
+    retry = await settle(sender(database, PlatformDouble()), person.message_1(generation=1))
+    assert retry.outcome == ReceiptOutcome.SENT
 
 
 async def test_late_news_of_a_message_that_was_retried_does_not_touch_the_retry(database: Database) -> None:

@@ -29,6 +29,8 @@ from tests.waiting import until
 from worker import running_workers
 from workflows.handles import Workflows
 
+SIMULATOR_SEED = 7
+
 MakeHouse = Callable[[], Awaitable[House]]
 Working = Callable[[Client, Database, Settings], AbstractAsyncContextManager[None]]
 
@@ -78,7 +80,7 @@ def api_of(database: Database, workflows: Workflows, settings: Settings) -> Fast
 async def running_simulator(place: Path) -> AsyncIterator[str]:
     """The simulated platform in a process of its own, whose clock no work of ours can hold up; gives its address."""
     port = free_port()
-    arguments = ["-m", "simulator", "--port", str(port), "--data-dir", str(place), "--seed", "7"]
+    arguments = ["-m", "simulator", "--port", str(port), "--data-dir", str(place), "--seed", str(SIMULATOR_SEED)]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from simulator.behaviour import Receipts
+from simulator.plans import fails
+from tests.journeys.building import SIMULATOR_SEED
 from tests.journeys.house import Campaign, Channel, House, new_phones
 from tests.waiting import until
 
@@ -62,6 +65,42 @@ async def test_a_platform_that_fails_thirty_percent_pauses_it_until_a_probe_pass
     assert done["counts"]["failed"] == failed
     assert done["counts"]["sent"] == 60 - failed
     assert await house.doubles(channel) == []
+
+
+def phones_that_fail(receipts: Receipts, of: int, failing: int) -> list[str]:
+    """People to so many of whom messages fail after they were accepted, as the simulator draws it."""
+    found: dict[bool, list[str]] = {True: [], False: []}
+    while len(found[True]) < failing or len(found[False]) < of - failing:
+        [phone] = new_phones(1)
+        found[fails(receipts, SIMULATOR_SEED, phone)].append(phone)
+    people = found[False][: of - failing]
+    for index in range(failing):
+        people.insert(index * of // failing, found[True][index])
+    return people
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("told_within", [(0.0, 0.0), (4.0, 4.1)], ids=["at once", "after the batch was judged"])
+async def test_a_platform_that_takes_all_and_tells_later_that_thirty_percent_failed_pauses_it(
+    house: House, told_within: tuple[float, float]
+) -> None:
+    delay = dict(zip(("min_seconds", "max_seconds"), told_within, strict=True))
+    receipts = {"failed_share": 0.3, "failure_reason": "not registered", "read_share": 0.0, "delay": delay}
+    await house.behave(receipts=receipts)
+    channel = await house.channel(rate=50)
+    first_batch = phones_that_fail(Receipts.model_validate(receipts), 20, 6)
+    campaign = await house.campaign(
+        channel,
+        phones=first_batch + new_phones(40),
+        pacing={"delay_seconds": 0.02, "max_delay_seconds": 0.05, "batch_size": 20, "batch_pause_seconds": 10},
+    )
+
+    tripped = await until_paused_with(house, campaign, "messages met an error")
+
+    assert {post["phone"] for post in await house.posts(channel)} <= set(first_batch), "the rest is untouched"
+    assert tripped["counts"]["pending"] >= 40
+    assert tripped["recent_error_rate"] > 0.2
+    await house.command(campaign, "cancel")
 
 
 @pytest.mark.alone
@@ -149,3 +188,35 @@ async def test_a_contact_that_was_retried_gets_message_2_for_a_reply(house: Hous
     done = await house.until_status(campaign, "completed")
     assert done["counts"]["message_2_sent"] == 1
     assert await house.texts(channel, phone) == ["Hello N0", "Thanks N0, here is more."]
+
+
+FAILING: dict[str, Any] = {"failed_share": 1.0, "delay": {"min_seconds": 0.0, "max_seconds": 0.0}}
+"""A platform that takes everything and reports at once that it failed."""
+
+
+async def test_a_message_that_fails_later_is_retried_while_its_window_runs_and_answered(house: House) -> None:
+    channel = await house.channel()
+    [phone] = phones = new_phones(1)
+    await house.behave(receipts=FAILING)
+    campaign = await house.campaign(channel, phones=phones)
+    await house.until_count(campaign, "failed", 1)
+    await house.behave()
+
+    assert (await house.command(campaign, "retry-failed"))["retried"] == 1
+    await house.until_count(campaign, "out", 1)
+    await house.write(channel, phone, "Yes")
+
+    done = await house.until_status(campaign, "completed")
+    assert (done["counts"]["failed"], done["counts"]["message_2_sent"]) == (0, 1)
+    assert await house.texts(channel, phone) == ["Hello N0", "Hello N0", "Thanks N0, here is more."]
+
+
+async def test_a_message_that_failed_later_is_failed_when_its_window_ends_and_not_unanswered(house: House) -> None:
+    channel = await house.channel()
+    await house.behave(receipts=FAILING)
+    campaign = await house.campaign(channel, reply_window_seconds=2)
+
+    done = await house.until_status(campaign, "completed")
+
+    assert (done["counts"]["failed"], done["counts"]["no_reply"]) == (1, 0)
+    assert (await house.contact(campaign, campaign.phones[0]))["outcome"] == "failed"

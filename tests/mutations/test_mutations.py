@@ -59,8 +59,9 @@ def blind_to_the_campaign(facts: GateFacts) -> Verdict:
 
 
 NO_LOOK_FOR_A_REPLY = text("""
-    SELECT closed_at, NULL AS replied_at FROM enrollments
-    WHERE tenant_id = :tenant_id AND campaign_id = :campaign_id AND contact_id = :contact_id FOR UPDATE
+    SELECT e.closed_at, NULL AS replied_at, false AS in_line, c.phone
+    FROM enrollments e JOIN contacts c ON c.tenant_id = e.tenant_id AND c.id = e.contact_id
+    WHERE e.tenant_id = :tenant_id AND e.campaign_id = :campaign_id AND e.contact_id = :contact_id FOR UPDATE OF e
 """)
 
 
