@@ -60,7 +60,7 @@ class Roll:
     def __init__(self, facts: CampaignFacts) -> None:
         self.people = {contact.id: Person(contact) for contact in facts.contacts}
         self.order = list(self.people.values())
-        self.status = CampaignStatus.RUNNING
+        self.status = CampaignStatus.SCHEDULED
         self.paused_reason: str | None = None
         self.sent: list[Sent] = []
         self.replies: list[datetime] = []
