@@ -98,5 +98,10 @@ async def open_page(
 
 
 def _is_complaint(kind: str, words: str) -> bool:
-    """An error of a script, or a breach of the policy; a bad answer, or a lost stream (an Event), is the test's own."""
-    return kind == "error" and not words.startswith(("Failed to load resource", "[object Event]"))
+    """An error of a script, or a breach of the policy; a bad answer, or a lost stream (an Event), is the test's own.
+
+    So is leaving a page while it asks for something, which htmx tells as an error: `sendAbort`, and `afterRequest` with
+    it. A request that could not be made is told as `sendError`, and stays one.
+    """
+    harmless = ("Failed to load resource", "[object Event]", "htmx:sendAbort", "htmx:afterRequest")
+    return kind == "error" and not words.startswith(harmless)
