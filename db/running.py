@@ -107,8 +107,9 @@ PEERS_FOR_EACH = round(1 / ERROR_RATE_LIMIT)
 # What a platform tells later by a receipt is an error of the sample in which it is told, once: of messages that are in
 # the sample themselves, and of earlier ones that had no error when theirs was judged. Those are weighed against as many
 # messages as were asked in a time as long before the sample, since the first of a batch would have to answer for all
-# failures of the last one; counted only as far as the rate of errors depends on it. Of a campaign that is probed, what
-# is told of the messages before the probe says nothing.
+# failures of the last one; counted only as far as the rate of errors depends on it. Together with what had been told of
+# those before: failures that are told in two portions are as many. What was told before a pause is not held against a
+# campaign again, and of one that is probed, what is told of the messages before the probe says nothing.
 # Contacts whom the campaign's window has wait are not in flight: with windows in their own zones it can be a night, and
 # the others are to go on. While nobody else is in flight, `held_until` is when the first of them can go out.
 _STOCK = text("""
@@ -141,12 +142,20 @@ _STOCK = text("""
                       WHERE campaign_id = c.id AND failure_told_at >= b.since
                       OFFSET 0 -- else the planner may look for them among all that were asked earlier
                   ) f WHERE c.probe IS NULL AND kind = 'message_1' AND first_asked_at < b.since AND errors = 0) late,
-         LATERAL (SELECT late.errored, count(*) AS peers FROM (
-                      SELECT FROM deliveries
+         LATERAL (SELECT max(at) AS at FROM campaign_samples
+                  WHERE late.errored > 0 AND tenant_id = c.tenant_id AND campaign_id = c.id AND status = 'paused'
+                    AND at >= b.since - (now() - b.since)) pause,
+         LATERAL (SELECT count(*) AS peers,
+                         late.errored + count(*) FILTER (
+                             WHERE errors = 0 AND failure_told_at < b.since
+                               AND (pause.at IS NULL OR first_asked_at > pause.at)
+                         ) AS errored
+                  FROM (
+                      SELECT first_asked_at, errors, failure_told_at FROM deliveries
                       WHERE late.errored > 0 AND campaign_id = c.id AND kind = 'message_1'
                         AND first_asked_at >= b.since - (now() - b.since) AND first_asked_at < b.since
                         AND (status IN ('sent', 'failed', 'unknown') OR errors > 0)
-                      LIMIT CAST(:peers_for_each AS int) * (s.errored + late.errored)
+                      ORDER BY first_asked_at DESC LIMIT CAST(:peers_for_each AS int) * (s.errored + late.errored)
                   ) earlier) told
     WHERE c.tenant_id = :tenant_id AND c.id = :campaign_id
 """)

@@ -25,6 +25,7 @@ from domain.campaigns import CampaignRef
 from domain.deliveries import ReceiptOutcome
 from domain.inbound import ReceiptFact
 from domain.statuses import CampaignStatus
+from tests.db.planner import known_to_the_planner, unknown_to_the_planner
 from tests.ledger_world import Person, World, attempt, sender, settle, until
 from tests.platform_double import Crash, PlatformDouble
 from workflows.ports import MarkRequest, MarkResult
@@ -237,7 +238,10 @@ NEW_DELIVERY = """
 """
 
 
-async def test_a_page_costs_little_though_the_planner_knows_nothing_of_the_campaign(database: Database) -> None:
+@pytest.mark.parametrize("planner", [unknown_to_the_planner, known_to_the_planner])
+async def test_a_page_costs_little_whether_the_planner_knows_the_campaign_or_nothing(
+    database: Database, database_url: str, planner: Callable[[str], Awaitable[None]]
+) -> None:
     world = await World.make(database)
     person = await world.person()
     await world.run(
@@ -267,6 +271,7 @@ async def test_a_page_costs_little_though_the_planner_knows_nothing_of_the_campa
         FROM people
         """
     )
+    await planner(database_url)
     plans: list[dict[str, Any]] = []
 
     async with database.tenant(world.tenant_id) as session:

@@ -14,6 +14,7 @@ from db.receipts import apply_receipt
 from db.tables import Delivery
 from domain.breaker import ErrorSample, judge
 from domain.inbound import ReceiptFact
+from tests.db.planner import known_to_the_planner
 from tests.ledger_world import Person, World, sender, settle
 from tests.platform_double import PlatformDouble
 
@@ -116,6 +117,24 @@ async def test_what_is_told_of_a_batch_after_it_was_judged_is_held_against_its_o
     assert await books.sample(since=31) == (1, 0), "what is judged is not judged again"
 
 
+@pytest.mark.parametrize(("paused_at", "errored"), [(None, 6), (-0.5, 2), (-30.0, 6)])
+async def test_what_is_told_in_two_portions_is_weighed_together_but_for_what_a_pause_has_settled(
+    books: Books, paused_at: float | None, errored: int
+) -> None:
+    await books.asked(*range(-20, -6))
+    await books.asked(*range(-6, -2), told=-1)
+    await books.asked(*range(-2, 0), told=30)
+    if paused_at is not None:
+        await books.world.run(
+            "INSERT INTO campaign_samples (tenant_id, campaign_id, at, status, delay_seconds) "
+            "VALUES (:tenant, :campaign, :at, 'paused', 1)",
+            at=JUDGED + timedelta(seconds=paused_at),
+        )
+
+    assert await books.sample() == (20, errored)
+    assert await books.sample(since=31) == (0, 0), "with nothing new to tell nobody is judged again"
+
+
 async def test_the_first_of_a_batch_do_not_answer_for_the_failures_of_the_one_before_the_pause(books: Books) -> None:
     await books.asked(*range(-50, -3))
     await books.asked(*range(-3, 0), told=600)
@@ -166,7 +185,7 @@ async def test_what_is_told_while_a_probe_is_out_says_nothing(books: Books, prob
 
 
 @pytest.mark.parametrize("lasted", [timedelta(hours=6), timedelta(days=365)], ids=["six hours", "a year"])
-async def test_the_sample_costs_no_more_in_a_long_campaign(books: Books, lasted: timedelta) -> None:
+async def test_the_sample_costs_no_more_in_a_long_campaign(books: Books, database_url: str, lasted: timedelta) -> None:
     world, begun = books.world, JUDGED - lasted
     await world.run(
         """
@@ -181,6 +200,7 @@ async def test_the_sample_costs_no_more_in_a_long_campaign(books: Books, lasted:
         contact=books.person.contact_id, prefix=uuid4().hex, begun=begun, judged=JUDGED,
     )  # fmt: skip
     await books.asked(-9000, -8000, told=100)
+    await known_to_the_planner(database_url)
     values = {
         **{"tenant_id": world.tenant_id, "campaign_id": world.campaign_id},
         **{"since": JUDGED, "outside_window": "", "peers_for_each": running.PEERS_FOR_EACH},

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from db.engine import Database
 from db.ledger import refuse
+from tests.db.planner import known_to_the_planner
 from tests.ledger_world import World, fresh_phone
 
 MESSAGES = 20_000
@@ -31,14 +30,6 @@ def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node.get("Plans", []):
         yield from walk(child)
-
-
-async def known_to_the_planner(database_url: str) -> None:
-    """Statistics as autovacuum would have made them; only the owner may."""
-    owner = create_async_engine(database_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    async with owner.connect() as connection:
-        await connection.execute(text("ANALYZE contacts, deliveries"))
-    await owner.dispose()
 
 
 async def test_what_is_held_for_a_phone_is_found_by_an_index_however_many_messages_went_out_or_are_held(

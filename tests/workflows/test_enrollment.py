@@ -1,11 +1,13 @@
 """One contact's campaign with the clock skipped: windows, races, holds, stops."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -14,7 +16,7 @@ from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
 from domain.ids import SEND_TASK_QUEUE, TASK_QUEUE, enrollment_workflow_id
 from domain.signals import ReplyReceived, StopRequest
 from domain.statuses import DeliveryKind
-from tests.workflows.doubles import RememberedDeliveries, RememberedEnrollments, ended, held, sent
+from tests.workflows.doubles import Answer, RememberedDeliveries, RememberedEnrollments, ended, held, sent
 from workflows.enrollment import Enrollment
 from workflows.ports import EnrollmentInput, EnrollmentRef, EnrollmentResult
 
@@ -156,11 +158,28 @@ async def test_a_hold_without_an_end_waits_for_a_release(skipping: WorkflowEnvir
         assert len(deliveries.asked) == 2
 
 
+class SlowToTell(RememberedDeliveries):
+    """Has its answer, but tells it only when it may."""
+
+    def __init__(self, *answers: Receipt | Answer) -> None:
+        super().__init__(*answers)
+        self.may_tell = asyncio.Event()
+
+    @activity.defn(name="deliveries.send")
+    async def send(self, request: DeliveryRequest) -> Receipt:
+        """The next answer, late."""
+        receipt = await super().send(request)
+        await self.may_tell.wait()
+        return receipt
+
+
 async def test_a_release_that_comes_before_the_hold_is_told_is_not_lost(skipping: WorkflowEnvironment) -> None:
-    deliveries = RememberedDeliveries(held(reason="The campaign is paused."), sent)
+    deliveries = SlowToTell(held(reason="The campaign is paused."), sent)
     async with enrolled(skipping, deliveries) as handle:
+        await deliveries.until_asked(1)
         await handle.signal(Enrollment.release)
         await handle.signal(Enrollment.release)
+        deliveries.may_tell.set()
         assert (await handle.result()).outcome == "no_reply"
 
 
