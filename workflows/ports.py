@@ -98,7 +98,7 @@ class StockRequest(Frozen):
     campaign: CampaignRef
     in_flight: int
     since: datetime
-    """Only messages asked of the platform from here on are in the error sample."""
+    """The error sample is of messages that the platform is asked, and of failures that it tells, from here on."""
     patience_seconds: float
 
 

@@ -127,11 +127,9 @@ async def confirm(
     meanwhile is its own again as long as nobody has looked it up: only its maker can have called, and did not.
     """
     delivery = await lock_attempt(session, granted.attempt)
-    if delivery is None:
+    if delivery is None or delivery.status != DeliveryStatus.SENDING or delivery.claim_expires_at is None:
         return await _settled_meanwhile(session, granted)
     now = await clock(session)
-    if delivery.status != DeliveryStatus.SENDING or delivery.claim_expires_at is None:
-        return InFlight(0.0)
     facts = await read_facts(await driver_of(session), request, delivery)
     verdict = decide(facts.of_the_claimed(is_breaker_probe=granted.breaker_probe_at is not None))
     if verdict.decision == Decision.REFUSE:
@@ -165,7 +163,7 @@ async def _take_back(session: AsyncSession, delivery: Delivery, granted: Granted
 
 
 async def _settled_meanwhile(session: AsyncSession, granted: Granted) -> Receipt | InFlight:
-    """Somebody else settled the delivery before its maker called: what the platform is worth the next one finds out."""
+    """Somebody else settled it, or asked about it, before its maker called: its probe is the next one's to make."""
     delivery = await lock_delivery(session, granted.attempt.delivery_id)
     await _give_back_probe(session, granted, delivery, await clock(session))
     return await as_it_stands(session, granted.attempt)

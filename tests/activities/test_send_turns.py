@@ -16,7 +16,7 @@ from activities.spacing import TOLERANCE_SECONDS
 from db.engine import Database
 from db.ledger.attempts import Attempt, Claim, Granted, InFlight
 from domain.deliveries import DeliveryRequest, Receipt, ReceiptOutcome
-from tests.ledger_world import QUICK, SECRETS, World, attempt, sender, settle
+from tests.ledger_world import QUICK, SECRETS, Person, World, attempt, sender, settle
 from tests.platform_double import PlatformDouble, take_then_drop
 
 PEOPLE, RATE = 20, 50.0
@@ -161,13 +161,26 @@ class FarAway(Ledger):
         return replace(step, call_at=step.call_at + 60)
 
 
+async def claimed_before_its_slot(ledger: FarAway, person: Person, platform: PlatformDouble) -> "asyncio.Task[Receipt]":
+    """A send that has its claim and waits for its slot."""
+    sending = ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT)
+    waiting = asyncio.create_task(attempt(sending, person.message_1()))
+    await ledger.claimed.wait()
+    return waiting
+
+
+async def platform_was_down(world: World) -> None:
+    """The channel's breaker is open, and its cool-down over: the next send is the probe."""
+    await world.run(
+        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
+           'open_until', now() - interval '1 second') WHERE id = :channel"""
+    )
+
+
 async def test_a_send_that_is_cancelled_before_its_turn_gives_its_claim_back(database: Database) -> None:
     world = await World.make(database)
-    person, platform, ledger = await world.person(), PlatformDouble(), FarAway(database)
-    waiting = asyncio.create_task(
-        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
-    )
-    await ledger.claimed.wait()
+    person, platform = await world.person(), PlatformDouble()
+    waiting = await claimed_before_its_slot(FarAway(database), person, platform)
     assert await person.status() == "sending"
 
     waiting.cancel()
@@ -182,15 +195,8 @@ async def test_a_send_that_is_cancelled_before_its_turn_gives_its_claim_back(dat
 async def test_the_probe_of_a_platform_that_was_down_is_given_back_with_its_claim(database: Database) -> None:
     world = await World.make(database)
     person, next_one, platform = await world.person(), await world.person(), PlatformDouble()
-    await world.run(
-        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
-           'open_until', now() - interval '1 second') WHERE id = :channel"""
-    )
-    ledger = FarAway(database)
-    waiting = asyncio.create_task(
-        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
-    )
-    await ledger.claimed.wait()
+    await platform_was_down(world)
+    waiting = await claimed_before_its_slot(FarAway(database), person, platform)
     assert (await world.channel()).breaker["state"] == "half_open"
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -216,15 +222,8 @@ async def test_the_probe_of_a_platform_that_was_down_is_given_back_where_its_mes
     world = await World.make(database)
     person, platform = await world.person(), PlatformDouble()
     next_one = await (await world.another_campaign()).person()
-    await world.run(
-        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
-           'open_until', now() - interval '1 second') WHERE id = :channel"""
-    )
-    ledger = SoonAway(database)
-    waiting = asyncio.create_task(
-        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
-    )
-    await ledger.claimed.wait()
+    await platform_was_down(world)
+    waiting = await claimed_before_its_slot(SoonAway(database), person, platform)
     await world.run("UPDATE campaigns SET status = 'cancelled' WHERE id = :campaign")
 
     assert (await waiting).outcome == ReceiptOutcome.REFUSED
@@ -233,21 +232,21 @@ async def test_the_probe_of_a_platform_that_was_down_is_given_back_where_its_mes
     assert (await world.channel()).breaker["state"] == "closed"
 
 
-async def test_the_probe_is_given_back_where_its_message_was_settled_meanwhile(database: Database) -> None:
+@pytest.mark.parametrize("status", ["sent", "unknown"])
+async def test_the_probe_is_given_back_where_its_message_was_settled_or_asked_about_meanwhile(
+    database: Database, status: str
+) -> None:
     world = await World.make(database)
     person, next_one, platform = await world.person(), await world.person(), PlatformDouble()
-    await world.run(
-        """UPDATE channels SET breaker = jsonb_build_object('state', 'open', 'consecutive_failures', 5,
-           'open_until', now() - interval '1 second') WHERE id = :channel"""
-    )
-    ledger = SoonAway(database)
-    waiting = asyncio.create_task(
-        attempt(ChannelDeliveries(ledger, {"wassenger": platform}, SECRETS, PATIENT), person.message_1())
-    )
-    await ledger.claimed.wait()
-    await world.run("UPDATE deliveries SET status = 'sent', sent_at = now() WHERE tenant_id = :tenant")
+    await platform_was_down(world)
+    waiting = await claimed_before_its_slot(SoonAway(database), person, platform)
+    await world.run("UPDATE deliveries SET status = :status, sent_at = now() WHERE tenant_id = :tenant", status=status)
 
-    assert (await waiting).outcome == ReceiptOutcome.SENT
+    if status == "sent":
+        assert (await waiting).outcome == ReceiptOutcome.SENT
+    else:
+        with pytest.raises(ApplicationError, match="somebody else goes first"):
+            await waiting
     assert platform.calls == []
     assert (await attempt(sender(database, platform), next_one.message_1())).outcome == ReceiptOutcome.SENT
 
